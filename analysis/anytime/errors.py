@@ -1,0 +1,23 @@
+"""What can go wrong in this library.
+
+AnytimeError (a ValueError)
+├── InvalidCount    a count is negative, or parts exceed their whole
+├── InvalidShare    a traffic share is not strictly between 0 and 1, or shares do not sum to 1
+└── InvalidMargin   a margin, ceiling or ratio lies outside the range in which the test is defined
+"""
+
+
+class AnytimeError(ValueError):
+    """Base of every error of this library; catch it to catch them all."""
+
+
+class InvalidCount(AnytimeError):  # noqa: N818 - the tree above reads as sentences
+    """A count is negative, or parts exceed their whole."""
+
+
+class InvalidShare(AnytimeError):  # noqa: N818
+    """A traffic share lies outside (0, 1), or shares do not sum to 1."""
+
+
+class InvalidMargin(AnytimeError):  # noqa: N818
+    """A margin, ceiling or ratio lies outside the range in which the test is defined."""

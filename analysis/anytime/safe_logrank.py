@@ -1,0 +1,108 @@
+"""Does the candidate cause more incidents than the concurrent baseline? (safe logrank test)
+
+Each unit enters at most once, by its first incident in the whole rollout. Given that an incident
+happened in a stage with candidate share p, and that incidents are h times as frequent on the
+candidate, it falls on the candidate with probability
+
+    theta(h) = h p / (h p + 1 - p).
+
+This is the form for units that are one task each: they leave the risk set when the task is over,
+and h is the ratio of incident rates. Under h = 1 the arm of an incident is the assignment's own
+coin, whatever the incident rate does over time, so the test is exact by randomisation alone.
+
+Source: ter Schure, Perez-Ortiz, Ly and Gruenwald (2020), "The safe logrank test: error control under
+optional stopping, continuation and prior misspecification"; Lindon and Malek (2022), "Anytime-valid
+inference for multinomial count data". Mixing over h outside the product over stages keeps one
+e-process for the whole rollout.
+"""
+
+import math
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+
+from anytime.errors import InvalidMargin
+from anytime.mixture import Vector, log_uniform_mixture
+from anytime.strata import IncidentStratum, check_stratum
+
+HARM_RATIOS = (1.25, 1.5, 2.0, 3.0, 5.0, 10.0, 20.0)
+"""The alternatives mixed for harm, as multiples of the null ratio."""
+
+
+def log_e_harm(
+    strata: Iterable[IncidentStratum],
+    *,
+    null_ratio: float = 1.0,
+    ratios: Sequence[float] = HARM_RATIOS,
+) -> float:
+    """Log e-value against "the candidate's incident rate is at most `null_ratio` times the baseline's".
+
+    Args:
+        strata: one entry per stage, in any order.
+        null_ratio: h0, the largest rate ratio that is no harm, above 0.
+        ratios: shape (J,), alternatives as multiples of h0, each above 1, mixed uniformly.
+
+    Returns:
+        The natural logarithm of the e-value; exactly 0 when there is no incident.
+
+    Raises:
+        InvalidCount, InvalidShare: a stratum cannot be.
+        InvalidMargin: h0 or an alternative is out of range.
+
+    Guarantee:
+        Under the null, P(ever >= log(1/alpha)) <= alpha at any sequence of looks (Ville).
+
+    Example:
+        >>> round(log_e_harm([IncidentStratum(candidate=5, baseline=15, share=0.05)]), 8)
+        3.35747014
+    """
+    if not (null_ratio > 0.0 and all(ratio > 1.0 for ratio in ratios)):
+        raise InvalidMargin(
+            f"null_ratio == {null_ratio} must be above 0, and every ratio of {ratios} above 1"
+        )
+    return _log_mixture(strata, null_ratio, [null_ratio * ratio for ratio in ratios])
+
+
+def log_e_non_inferior(strata: Iterable[IncidentStratum], *, margin: float) -> float:
+    """Log e-value against "the candidate's incident rate is at least `margin` times the baseline's".
+
+    The mirror image of `log_e_harm`: a large value certifies that the ratio is below the margin.
+
+    Args:
+        strata: one entry per stage, in any order.
+        margin: the rate ratio that must be excluded, above 0 (usually above 1).
+
+    Returns:
+        The natural logarithm of the e-value; exactly 0 when there is no incident.
+
+    Raises:
+        InvalidCount, InvalidShare: a stratum cannot be.
+        InvalidMargin: the margin is not above 0.
+
+    Guarantee:
+        If the rate ratio is `margin` or more, P(ever >= log(1/alpha)) <= alpha (Ville).
+    """
+    if not 0.0 < margin < math.inf:
+        raise InvalidMargin(f"margin == {margin}, must be a finite ratio above 0")
+    below = [ratio for ratio in (0.5, 0.8, 1.0, math.sqrt(margin)) if ratio < margin]
+    return _log_mixture(strata, margin, below or [margin / 2.0])
+
+
+def _log_mixture(
+    strata: Iterable[IncidentStratum], null_ratio: float, alternatives: Sequence[float]
+) -> float:
+    grid = np.asarray(alternatives, dtype=np.float64)
+    log_ratios = np.zeros_like(grid)
+    for stratum in strata:
+        check_stratum(stratum)
+        log_ratios += _log_likelihood_ratios(stratum, null_ratio, grid)
+    return log_uniform_mixture(log_ratios)
+
+
+def _log_likelihood_ratios(stratum: IncidentStratum, null_ratio: float, grid: Vector) -> Vector:
+    """Shape (J,): sum over incidents of log theta(h_j)/theta(h0), and of its complement."""
+    share = stratum.share
+    on_candidate = np.log(grid / null_ratio)
+    normaliser = np.log((grid * share + 1.0 - share) / (null_ratio * share + 1.0 - share))
+    total = stratum.candidate + stratum.baseline
+    return np.asarray(stratum.candidate * on_candidate - total * normaliser, dtype=np.float64)

@@ -1,0 +1,121 @@
+"""The processes of a demo: started, watched, started again when they die, and ended."""
+
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from tidegate.domain.errors import TidegateError
+from tidegate_sdk import Client, TidegateClientError
+
+_READY_WITHIN_S = 60.0
+_END_WITHIN_S = 10.0
+
+
+class DidNotStart(TidegateError):  # noqa: N818
+    """A process of the demo did not come up."""
+
+    code = "did_not_start"
+
+
+def free_port() -> int:
+    """A port of the loopback interface that nobody uses just now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+class Watched:
+    """A process that is started again when it dies by itself.
+
+    Args:
+        name: what it is, for its log file and for messages.
+        command: its argument vector.
+        folder: where its log file goes.
+    """
+
+    def __init__(self, name: str, command: Sequence[str], folder: Path) -> None:
+        self.name = name
+        self.restarts = 0
+        self.log_path = folder / f"{name}.log"
+        self._command = list(command)
+        self._process = self._start()
+
+    @property
+    def pid(self) -> int:
+        """The process's id now."""
+        return self._process.pid
+
+    @property
+    def has_died(self) -> bool:
+        """Whether it ended by itself."""
+        return self._process.poll() is not None
+
+    def revive(self) -> bool:
+        """Start it again if it has died; whether it had."""
+        if not self.has_died:
+            return False
+        self.restarts += 1
+        self._process = self._start()
+        return True
+
+    def end(self) -> None:
+        """Ask it to end, and wait; if it does not, end it."""
+        end_all([self._process])
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.end()
+
+    def _start(self) -> subprocess.Popen[bytes]:
+        with self.log_path.open("ab") as log:
+            return subprocess.Popen(self._command, stdout=log, stderr=log, stdin=subprocess.DEVNULL)
+
+
+def end_all(processes: Sequence[subprocess.Popen[bytes]]) -> None:
+    """Ask processes to end, wait for them, and end those that do not."""
+    for process in processes:
+        if process.poll() is None:
+            process.send_signal(signal.SIGTERM)
+    for process in processes:
+        try:
+            process.wait(_END_WITHIN_S)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def service(data_dir: Path, manifest: str, port: int, *, poll_s: float) -> Watched:
+    """The service as a process of its own."""
+    command = [sys.executable, "-m", "tidegate", "serve", "--data-dir", str(data_dir)]
+    command += ["--manifest", manifest, "--port", str(port), "--poll", str(poll_s)]
+    return Watched("service", command, data_dir)
+
+
+def wait_until_ready(watched: Watched, url: str) -> None:
+    """Wait until the service serves a commit.
+
+    Raises:
+        DidNotStart: it does not, in time; the message carries the end of its log.
+    """
+    give_up_at = time.monotonic() + _READY_WITHIN_S
+    with Client(url, patience_s=0.0) as client:
+        while time.monotonic() < give_up_at and not watched.has_died:
+            try:
+                client.get("/readyz")
+            except TidegateClientError:
+                time.sleep(0.1)
+            else:
+                return
+    last_lines = "\n".join(watched.log_path.read_text(errors="replace").splitlines()[-5:])
+    raise DidNotStart(f"the service did not start; {watched.log_path} ends with:\n{last_lines}")

@@ -1,0 +1,127 @@
+"""What a demo says at its end, to people and to programs."""
+
+import math
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from rich.console import Console
+from rich.table import Table
+
+from tidegate.domain.manifest import SAFETY_KINDS
+
+_DECISIONS = {"RolledBack": "rolled_back", "Completed": "promoted"}
+_LARGEST_LOG = 700.0  # exp of more is no JSON number
+
+
+def result_of(detail: dict[str, Any], repository: Path, deploy: str) -> dict[str, Any]:
+    """The object that `--json` prints for one rollout."""
+    rollout, stages = detail["rollout"], detail["evidence"]["stages"]
+    goals = sorted({name for s in stages for name in s["baseline"]["successes"]} | {"goal"})
+    return {
+        "decision": _DECISIONS.get(rollout["phase"], "undecided"),
+        "reason": rollout["reason"],
+        "baseline": rollout["baseline"],
+        "candidate": rollout["candidate"],
+        "units": detail["exposed_units"],
+        "candidate_units": detail["exposed_candidate_units"],
+        "incidents": {
+            kind: {arm: _incidents(stages, arm, kind) for arm in ("baseline", "candidate")}
+            for kind in SAFETY_KINDS
+        },
+        "goals": {
+            name: {arm: _goals(stages, arm, name) for arm in ("baseline", "candidate")}
+            for name in goals
+        },
+        "e_values": {
+            each["guardrail"]: math.exp(min(each["log_e_harm"], _LARGEST_LOG))
+            for each in detail["assessments"]
+        },
+        "deploy_commit": deploy,
+        "decision_commits": rollout["decision_commits"],
+        "revert_commit": rollout["revert_commit"],
+        "repository": str(repository),
+        "seconds_to_revert": rollout["seconds_to_revert"],
+    }
+
+
+def print_json(results: list[dict[str, Any]]) -> None:
+    """One object, last on standard output: the last rollout, with those before it."""
+    last = results[-1] | ({"earlier": results[:-1]} if len(results) > 1 else {})
+    sys.stdout.write(msgspec.json.encode(last).decode() + "\n")
+
+
+def print_result(
+    console: Console,
+    detail: dict[str, Any],
+    result: dict[str, Any],
+    read_back: dict[str, int],
+    repository: Path,
+) -> None:
+    """The outcome of one rollout, with its evidence and its history."""
+    colour = {"rolled_back": "red", "promoted": "green"}.get(result["decision"], "yellow")
+    words = result["decision"].replace("_", " ")
+    console.print(f"[bold]4.[/] [bold {colour}]{words}[/]: {result['reason']}")
+    console.print(_evidence_table(detail))
+    console.print(
+        f"   {result['candidate_units']} of {result['units']} units met {result['candidate']}."
+    )
+    if result["seconds_to_revert"] is not None:
+        seconds = result["seconds_to_revert"]
+        console.print(f"   {seconds:.2f} s from the first harmful event to the pushed revert.")
+    served = ", ".join(f"{version}: {count}" for version, count in sorted(read_back.items()))
+    console.print(f"   Read back through the API, {sum(read_back.values())} new units get {served}.")
+    console.print(f"   git log of {repository}:")
+    console.print(_git_log(repository), markup=False)
+
+
+def print_closing(console: Console, folder: Path) -> None:
+    """How to go on."""
+    console.print(f"[bold]5.[/] Everything is in {folder}.")
+    console.print(
+        f"   See it in the dashboard: [bold]tidegate run --data-dir {folder}[/] "
+        "(after make demo: [bold]make run[/]), then open http://127.0.0.1:8501"
+    )
+
+
+def _incidents(stages: list[dict[str, Any]], arm: str, kind: str) -> list[int]:
+    k = sum(stage[arm]["incidents"].get(kind, 0) for stage in stages)
+    return [k, sum(stage[arm]["units"] for stage in stages)]
+
+
+def _goals(stages: list[dict[str, Any]], arm: str, name: str) -> list[int]:
+    won = sum(stage[arm]["successes"].get(name, 0) for stage in stages)
+    lost = sum(stage[arm]["failures"].get(name, 0) for stage in stages)
+    return [won, won + lost]
+
+
+def _evidence_table(detail: dict[str, Any]) -> Table:
+    table = Table(box=None, padding=(0, 2), pad_edge=True)
+    for heading in ("guardrail", "baseline", "candidate", "e-value of harm", "stops at"):
+        table.add_column(heading, justify="left" if heading == "guardrail" else "right")
+    for each in detail["assessments"]:
+        table.add_row(
+            each["guardrail"],
+            _rate(each["baseline"]),
+            _rate(each["candidate"]),
+            f"{math.exp(min(each['log_e_harm'], _LARGEST_LOG)):.3g}",
+            f"{math.exp(each['log_harm_threshold']):.0f}",
+        )
+    return table
+
+
+def _rate(tally: dict[str, int]) -> str:
+    share = f"{100 * tally['k'] / tally['n']:.1f} %" if tally["n"] else "–"
+    return f"{tally['k']} of {tally['n']}, {share}"
+
+
+def _git_log(repository: Path) -> str:
+    completed = subprocess.run(
+        ["git", "-C", str(repository), "log", "--format=   %h %an: %s", "main"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return completed.stdout.rstrip()

@@ -1,0 +1,222 @@
+"""The course of a demo: begin, deploy, drive traffic, watch until it is decided, report."""
+
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from rich.console import Console
+
+from tidegate.demo import processes, report
+from tidegate.demo.cases import Cases, Outcome, recorded, simulated
+from tidegate.demo.clients import Shift
+from tidegate.demo.progress import Progress
+from tidegate.demo.sample_manifest import GUARDRAILS, SampleManifest, manifest_name
+from tidegate.demo.workspace import fresh_workspace
+from tidegate.domain.errors import InvalidRuns
+from tidegate_sdk import Client
+
+_CLIENTS = 2
+_POLL_S = 0.5
+_WATCH_S = 0.2
+_SETTLE_WITHIN_S = 10.0
+_READ_BACK_UNITS = 200
+_SIMULATED_PACE = 400.0
+_RATES = {
+    "v1": {Outcome.GOAL: 0.62, Outcome.PROMPT_INJECTION: 0.02, Outcome.ERROR: 0.01},
+    "v2": {Outcome.GOAL: 0.64, Outcome.PROMPT_INJECTION: 0.14, Outcome.ERROR: 0.01},
+    "v3": {Outcome.GOAL: 0.70, Outcome.PROMPT_INJECTION: 0.004, Outcome.ERROR: 0.004},
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What a demo shall show; see `tidegate demo --help`."""
+
+    runs: Path | None
+    baseline: str
+    candidate: str
+    units: int
+    seed: int
+    guardrails: tuple[str, ...] | None
+    data_dir: Path | None
+    port: int | None
+    pace: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Script:
+    """Who is on stage: the agent, the live version, and the releases in their order."""
+
+    agent: str
+    live: str
+    releases: list[str]
+    cases: Cases
+    pace: float
+
+
+def tell(plan: Plan, *, as_json: bool) -> None:
+    """Run a demo and report it."""
+    console = Console(stderr=as_json, highlight=False, soft_wrap=True)
+    script = _script(plan)
+    folder = fresh_workspace(plan.data_dir) if plan.data_dir else _temporary()
+    manifest = SampleManifest(folder, script.agent, _deciding(plan))
+    manifest.begin(script.live)
+    console.print(f"[bold]1.[/] manifest repository {manifest.remote}")
+    port = plan.port or processes.free_port()
+    with processes.service(folder, str(manifest.remote), port, poll_s=_POLL_S) as service:
+        url = f"http://127.0.0.1:{port}"
+        processes.wait_until_ready(service, url)
+        console.print(f"[bold]2.[/] service {url}, process {service.pid}, log {service.log_path}")
+        stage = Stage(plan, script, manifest, service, url, folder, console)
+        results = [
+            stage.release(version, first=number * plan.units)
+            for number, version in enumerate(script.releases)
+        ]
+    report.print_closing(console, folder)
+    if as_json:
+        report.print_json(results)
+
+
+class Stage:
+    """A running service with traffic to drive at it."""
+
+    def __init__(  # noqa: PLR0913 - the cast of the play, passed on by one caller
+        self,
+        plan: Plan,
+        script: Script,
+        manifest: SampleManifest,
+        service: processes.Watched,
+        url: str,
+        folder: Path,
+        console: Console,
+    ) -> None:
+        self._plan = plan
+        self._script = script
+        self._manifest = manifest
+        self._service = service
+        self._url = url
+        self._folder = folder
+        self._console = console
+
+    def release(self, version: str, *, first: int) -> dict[str, Any]:
+        """Release one version, from its deploy to its end; the object that `--json` prints."""
+        self._manifest.add_version(version)
+        deploy = self._manifest.deploy(version)
+        self._console.print(
+            f"[bold]3.[/] deployed [bold]{version}[/] over {self._script.live}, {deploy[:12]}; "
+            f"{_CLIENTS} client processes ask and report"
+        )
+        with Client(self._url) as client:
+            self._wait_for(lambda: self._began(client, deploy), f"{version} to begin")
+            clients = self._start_clients(first)
+            try:
+                detail = self._watch(client, deploy, clients)
+            finally:
+                processes.end_all(clients)
+            detail = client.get(f"/v1/rollouts/{deploy}")
+            read_back = self._read_back(client)
+        result = report.result_of(detail, self._manifest.remote, deploy)
+        report.print_result(self._console, detail, result, read_back, self._manifest.remote)
+        return result
+
+    def _began(self, client: Client, deploy: str) -> bool:
+        self._service.revive()
+        return any(each["id"] == deploy for each in client.get("/v1/rollouts")["rollouts"])
+
+    def _watch(
+        self, client: Client, deploy: str, clients: list[subprocess.Popen[bytes]]
+    ) -> dict[str, Any]:
+        with Progress(self._console) as progress:
+            while True:
+                if self._service.revive():
+                    progress.say(f"the service died; started again as process {self._service.pid}")
+                detail = client.get(f"/v1/rollouts/{deploy}")
+                progress.update(detail)
+                if detail["rollout"]["phase"] not in ("Progressing", "Paused"):
+                    return detail
+                if all(each.poll() is not None for each in clients):
+                    return self._settled(client, deploy, progress)
+                time.sleep(_WATCH_S)
+
+    def _settled(self, client: Client, deploy: str, progress: Progress) -> dict[str, Any]:
+        """Traffic is over: give the engine time to look at the last of it."""
+        give_up_at = time.monotonic() + _SETTLE_WITHIN_S
+        while True:
+            detail = client.get(f"/v1/rollouts/{deploy}")
+            progress.update(detail)
+            seen = detail["rollout"]["units"] >= detail["exposed_units"]
+            ended = detail["rollout"]["phase"] not in ("Progressing", "Paused")
+            if ended or seen or time.monotonic() > give_up_at:
+                time.sleep(_POLL_S)  # one more look may be under way
+                return client.get(f"/v1/rollouts/{deploy}")
+            time.sleep(_WATCH_S)
+
+    def _start_clients(self, first: int) -> list[subprocess.Popen[bytes]]:
+        return [self._start_client(first, number) for number in range(_CLIENTS)]
+
+    def _start_client(self, first: int, number: int) -> subprocess.Popen[bytes]:
+        shift = Shift(
+            url=self._url,
+            agent=self._script.agent,
+            cases=self._script.cases,
+            first=first + number,
+            last=first + self._plan.units,
+            stride=_CLIENTS,
+            pace=self._script.pace / _CLIENTS,
+        )
+        path = self._folder / f"client-{number}.json"
+        path.write_bytes(msgspec.json.encode(shift))
+        command = [sys.executable, "-m", "tidegate.demo.clients", str(path)]
+        with (self._folder / f"client-{number}.log").open("ab") as log:
+            return subprocess.Popen(command, stdout=log, stderr=log, stdin=subprocess.DEVNULL)
+
+    def _read_back(self, client: Client) -> dict[str, int]:
+        """How many of some fresh units are served each version now."""
+        served: dict[str, int] = {}
+        for number in range(_READ_BACK_UNITS):
+            version = client.assign(self._script.agent, f"read-back-{number}", expose=False)["version"]
+            served[version] = served.get(version, 0) + 1
+        return served
+
+    def _wait_for(self, condition: Callable[[], bool], what: str) -> None:
+        give_up_at = time.monotonic() + _SETTLE_WITHIN_S
+        while not condition():
+            if time.monotonic() > give_up_at:
+                raise processes.DidNotStart(f"waited in vain for {what}; see {self._service.log_path}")
+            time.sleep(0.05)
+
+
+def _script(plan: Plan) -> Script:
+    if plan.runs is None:
+        cases = simulated(_RATES, plan.seed)
+        pace = _SIMULATED_PACE if plan.pace is None else plan.pace
+        return Script(agent="support", live="v1", releases=["v2", "v3"], cases=cases, pace=pace)
+    live, candidate = manifest_name(plan.baseline), manifest_name(plan.candidate)
+    if candidate == live:
+        candidate = f"{live}-again"
+    versions = {live: plan.baseline, candidate: plan.candidate}
+    return Script(
+        agent="assistant",
+        live=live,
+        releases=[candidate],
+        cases=recorded(plan.runs, versions, plan.seed),
+        pace=plan.pace or 0.0,
+    )
+
+
+def _deciding(plan: Plan) -> tuple[str, ...] | None:
+    known = [guardrail.name for guardrail in GUARDRAILS]
+    unknown = sorted(set(plan.guardrails or ()) - set(known))
+    if unknown:
+        raise InvalidRuns(f"--guardrails names {unknown}; the demo's agent has {known}")
+    return plan.guardrails
+
+
+def _temporary() -> Path:
+    return Path(tempfile.mkdtemp(prefix="tidegate-demo-"))

@@ -1,0 +1,154 @@
+"""What the evidence says about each guardrail."""
+
+import math
+
+import msgspec
+
+from anytime import (
+    IncidentStratum,
+    OutcomeStratum,
+    SplitStratum,
+    log_e_below,
+    log_e_mismatch,
+    safe_logrank,
+    two_proportions,
+)
+from tidegate.domain.evidence import Evidence, StageCounts
+from tidegate.domain.manifest import Guardrail
+from tidegate.domain.policy import Policy
+
+
+class Tally(msgspec.Struct, frozen=True):
+    """k of n units."""
+
+    k: int
+    n: int
+
+    def __str__(self) -> str:
+        rate = f" ({100 * self.k / self.n:.2f} %)" if self.n else ""
+        return f"{self.k} of {self.n}{rate}"
+
+
+class Assessment(msgspec.Struct, frozen=True, kw_only=True):
+    """One guardrail's evidence of harm, and of safety.
+
+    Attributes:
+        baseline, candidate: units with an incident (or a success) of units that count.
+        log_e_harm: log e-value against "the candidate is no worse".
+        log_harm_threshold: where it stops the rollout.
+        log_e_safe: log e-value against "the candidate is worse than allowed"; for incidents the
+            larger of the ratio's and the negligible rate's.
+        log_certify_threshold: where it certifies the guardrail.
+    """
+
+    guardrail: str
+    baseline: Tally
+    candidate: Tally
+    log_e_harm: float
+    log_harm_threshold: float
+    log_e_safe: float
+    log_certify_threshold: float
+
+    @property
+    def harmed(self) -> bool:
+        """Whether the harm threshold is reached."""
+        return self.log_e_harm >= self.log_harm_threshold
+
+    @property
+    def certified(self) -> bool:
+        """Whether the guardrail is certified within its margin."""
+        return self.log_e_safe >= self.log_certify_threshold
+
+
+def assess(policy: Policy, evidence: Evidence) -> tuple[Assessment, ...]:
+    """Each deciding guardrail's assessment, in the policy's order."""
+    stages = _comparable(evidence)
+    return tuple(
+        _assess_incident(policy, guardrail, stages)
+        if guardrail.kind == "incident"
+        else _assess_outcome(policy, guardrail, stages)
+        for guardrail in policy.guardrails
+    )
+
+
+def log_e_srm(evidence: Evidence) -> float:
+    """Log e-value against "units were split as the manifest says"."""
+    return log_e_mismatch(
+        SplitStratum(
+            counts=(stage.baseline.units, stage.candidate.units),
+            shares=(1.0 - stage.share, stage.share),
+        )
+        for stage in _comparable(evidence)
+    )
+
+
+def _comparable(evidence: Evidence) -> tuple[StageCounts, ...]:
+    """The stages with a concurrent baseline: at 100 % there is nothing to compare with."""
+    return tuple(stage for stage in evidence.stages if 0.0 < stage.share < 1.0)
+
+
+def _assess_incident(
+    policy: Policy, guardrail: Guardrail, stages: tuple[StageCounts, ...]
+) -> Assessment:
+    name = guardrail.name
+    strata = [
+        IncidentStratum(
+            candidate=stage.candidate.incidents.get(name, 0),
+            baseline=stage.baseline.incidents.get(name, 0),
+            share=stage.share,
+        )
+        for stage in stages
+    ]
+    on_candidate = sum(stratum.candidate for stratum in strata)
+    matured = max(sum(stage.candidate.matured for stage in stages), on_candidate)
+    log_e_safe = max(
+        safe_logrank.log_e_non_inferior(strata, margin=guardrail.allowed_margin),
+        log_e_below(incidents=on_candidate, units=matured, ceiling=guardrail.negligible_rate),
+    )
+    return Assessment(
+        guardrail=name,
+        baseline=Tally(
+            sum(stratum.baseline for stratum in strata), sum(stage.baseline.units for stage in stages)
+        ),
+        candidate=Tally(on_candidate, sum(stage.candidate.units for stage in stages)),
+        log_e_harm=safe_logrank.log_e_harm(strata),
+        log_harm_threshold=policy.log_harm_threshold(guardrail),
+        log_e_safe=log_e_safe,
+        log_certify_threshold=policy.log_certify_threshold,
+    )
+
+
+def _assess_outcome(
+    policy: Policy, guardrail: Guardrail, stages: tuple[StageCounts, ...]
+) -> Assessment:
+    name = guardrail.name
+    strata = [
+        OutcomeStratum(
+            candidate_successes=stage.candidate.successes.get(name, 0),
+            candidate_failures=stage.candidate.failures.get(name, 0),
+            baseline_successes=stage.baseline.successes.get(name, 0),
+            baseline_failures=stage.baseline.failures.get(name, 0),
+            share=stage.share,
+        )
+        for stage in stages
+    ]
+    won, lost = (sum(s.baseline_successes for s in strata), sum(s.baseline_failures for s in strata))
+    candidate_won = sum(stratum.candidate_successes for stratum in strata)
+    candidate_lost = sum(stratum.candidate_failures for stratum in strata)
+    return Assessment(
+        guardrail=name,
+        baseline=Tally(won, won + lost),
+        candidate=Tally(candidate_won, candidate_won + candidate_lost),
+        log_e_harm=two_proportions.log_e_lower(strata),
+        log_harm_threshold=policy.log_harm_threshold(guardrail),
+        log_e_safe=two_proportions.log_e_non_inferior(strata, margin=guardrail.allowed_margin),
+        log_certify_threshold=policy.log_certify_threshold,
+    )
+
+
+def e_value_text(log_e: float) -> str:
+    """An e-value as people read it: 3.35 -> "28.5", 40 -> "2.35e+17"."""
+    if log_e > math.log(1e6):
+        exponent = math.floor(log_e / math.log(10))
+        return f"{math.exp(log_e - exponent * math.log(10)):.2f}e+{exponent}"
+    return f"{math.exp(log_e):.3g}"

@@ -1,0 +1,135 @@
+"""Everything that can go wrong, drawn once.
+
+TidegateError                    base; `code` is stable, the message names the thing and the way out
+├── InvalidManifest              a file of the manifest repository cannot be read as what it must be
+├── UnknownAgent                 the agent has no release in this environment
+├── UnknownCommit                no such commit in the manifest repository
+├── UnknownRollout               no rollout has this id
+├── RepositoryError              the manifest repository could not be read or written
+│   ├── RemoteUnreachable        fetch or push got no answer; what was served goes on being served
+│   ├── HeadMoved                someone pushed first; the decision must be taken again
+│   └── HistoryRewritten         the remote's head no longer descends from what was served
+├── InvalidEvent                 one event line is malformed; the rest of its batch is unaffected
+├── EventsRefused                a batch as a whole was not taken; nothing of it is stored
+│   ├── BatchTooLarge            split it
+│   ├── IngestOverloaded         too much is waiting to be written; retry after a pause
+│   └── EventStoreUnavailable    the event store cannot write; retry after a pause
+└── InvalidRuns                  a file of recorded runs lacks what a replay needs
+"""
+
+from typing import ClassVar
+
+
+class TidegateError(Exception):
+    """Base of every error of the service. `code` is stable; the message is for people."""
+
+    code: ClassVar[str] = "error"
+
+
+class InvalidManifest(TidegateError):  # noqa: N818 - the tree above reads as sentences
+    """A file of the manifest repository cannot be read as what it must be."""
+
+    code = "invalid_manifest"
+
+    def __init__(self, path: str, problem: str) -> None:
+        self.path = path
+        self.problem = problem
+        super().__init__(f"{path}: {problem}")
+
+
+class UnknownAgent(TidegateError):  # noqa: N818
+    """The agent has no release in this environment."""
+
+    code = "unknown_agent"
+
+    def __init__(self, agent: str, environment: str, known: list[str]) -> None:
+        self.agent = agent
+        self.known = known
+        names = ", ".join(known) if known else "none yet"
+        super().__init__(f"agent {agent!r} has no release in {environment!r}; known agents: {names}")
+
+
+class UnknownCommit(TidegateError):  # noqa: N818
+    """No such commit in the manifest repository."""
+
+    code = "unknown_commit"
+
+    def __init__(self, commit: str) -> None:
+        self.commit = commit
+        super().__init__(f"commit {commit!r} is not in the manifest repository")
+
+
+class UnknownRollout(TidegateError):  # noqa: N818
+    """No rollout has this id."""
+
+    code = "unknown_rollout"
+
+    def __init__(self, rollout: str) -> None:
+        self.rollout = rollout
+        super().__init__(f"no rollout {rollout!r}; GET /v1/rollouts lists them")
+
+
+class RepositoryError(TidegateError):
+    """The manifest repository could not be read or written."""
+
+    code = "repository_error"
+
+
+class RemoteUnreachable(RepositoryError):
+    """Fetch or push got no answer; what was served goes on being served."""
+
+    code = "remote_unreachable"
+
+
+class HeadMoved(RepositoryError):
+    """Someone pushed first; the decision must be taken again on the new head."""
+
+    code = "head_moved"
+
+
+class HistoryRewritten(RepositoryError):
+    """The remote's head no longer descends from what was served."""
+
+    code = "history_rewritten"
+
+
+class InvalidEvent(TidegateError):  # noqa: N818
+    """One event line is malformed; the rest of its batch is unaffected."""
+
+    code = "invalid_event"
+
+
+class EventsRefused(TidegateError):  # noqa: N818
+    """A batch as a whole was not taken; nothing of it is stored."""
+
+    code = "events_refused"
+
+
+class BatchTooLarge(EventsRefused):
+    """The batch is over the limit; split it."""
+
+    code = "batch_too_large"
+
+    def __init__(self, size: int, limit: int) -> None:
+        super().__init__(f"the batch has {size} bytes, the limit is {limit}; send it in parts")
+
+
+class IngestOverloaded(EventsRefused):
+    """Too much is waiting to be written; retry after a pause."""
+
+    code = "ingest_overloaded"
+
+    def __init__(self, waiting: int) -> None:
+        super().__init__(f"{waiting} events are waiting to be written; retry after a pause")
+
+
+class EventStoreUnavailable(EventsRefused):
+    """The event store cannot write; retry after a pause."""
+
+    code = "event_store_unavailable"
+
+
+class InvalidRuns(TidegateError):  # noqa: N818
+    """A file of recorded runs lacks what a replay needs."""
+
+    code = "invalid_runs"

@@ -1,0 +1,268 @@
+"""The files of a manifest repository, as values.
+
+INTENT (`AgentRelease`) is written by people, and the engine only ever reverts it. STATE
+(`ReleaseState`) is written by the engine alone. Together with the commit that last changed INTENT
+they say what is served; see `serving`.
+"""
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Literal
+
+import msgspec
+
+from tidegate.domain import quantities
+from tidegate_sdk.bucketing import HASH_VERSION
+
+API_VERSION = "tidegate/v1"
+SAFETY_KINDS = ("prompt_injection", "unexpected_tool", "error")
+"""The safety events every agent has with no configuration."""
+
+
+class Document(
+    msgspec.Struct, frozen=True, kw_only=True, rename="camel", forbid_unknown_fields=True
+):
+    """Base of all files: unknown keys are errors, keys are written in camelCase."""
+
+
+class Budgets(Document):
+    """How often the engine may be wrong.
+
+    Attributes:
+        false_rollback: P(a candidate no worse than its baseline is ever rolled back), in (0, 1).
+        false_promote: P(a candidate that breaches a margin reaches 100 %), per guardrail, in (0, 1).
+    """
+
+    false_rollback: float = 0.05
+    false_promote: float = 0.05
+
+    def __post_init__(self) -> None:
+        for name, value in (
+            ("falseRollback", self.false_rollback),
+            ("falsePromote", self.false_promote),
+        ):
+            if not 0.0 < value < 1.0:
+                raise ValueError(f"{name} is {value}, must lie strictly between 0 and 1")
+
+
+class Installation(Document, tag_field="kind", tag="Tidegate"):
+    """`tidegate.yaml`: what holds for the whole repository."""
+
+    api_version: Literal["tidegate/v1"]
+    environments: tuple[str, ...]
+    hash_version: Literal["murmur3-32/1"] = HASH_VERSION
+    budgets: Budgets = msgspec.field(default_factory=Budgets)
+
+
+class Component(Document):
+    """One pinned part of an agent version; which fields matter depends on the part."""
+
+    name: str
+    digest: str | None = None
+    location: str | None = None
+    allowed: tuple[str, ...] = ()
+
+
+class AgentVersion(Document, tag_field="kind", tag="AgentVersion"):
+    """`agents/<agent>/versions/<version>.yaml`: everything that can change behaviour, pinned.
+
+    Immutable once committed.
+    """
+
+    api_version: Literal["tidegate/v1"]
+    agent: str
+    version: str
+    components: dict[Literal["code", "prompts", "model", "tools", "memory"], Component] = {}
+
+
+class Guardrail(Document):
+    """One metric that must not get worse.
+
+    Attributes:
+        name: the safety event's or the outcome's name.
+        kind: "incident" (a safety event; more of them is harm) or "outcome" (a goal; fewer is harm).
+        weight: share of the false-rollback budget, relative to the other guardrails' weights.
+        margin: what must be excluded before promotion: for incidents a rate ratio above 1, for
+            outcomes an absolute loss of the success rate in (0, 1).
+        negligible: incident rate below which no ratio need be certified, such as "1%".
+    """
+
+    name: str
+    kind: Literal["incident", "outcome"] = "incident"
+    weight: float = 1.0
+    margin: float | None = None
+    negligible: str = "1%"
+
+    def __post_init__(self) -> None:
+        if not self.weight > 0.0:
+            raise ValueError(f"weight is {self.weight}, must be above 0")
+        low, high = (1.0, 100.0) if self.kind == "incident" else (0.0, 1.0)
+        if not low < self.allowed_margin < high:
+            raise ValueError(
+                f"margin is {self.allowed_margin}; for kind {self.kind!r} it must lie strictly "
+                f"between {low:g} and {high:g}"
+            )
+        if not 0.0 < self.negligible_rate < 1.0:
+            raise ValueError(f"negligible is {self.negligible!r}, must lie between 0% and 100%")
+
+    @property
+    def allowed_margin(self) -> float:
+        """The margin, or its default: a ratio of 1.5 for incidents, 5 points for outcomes."""
+        if self.margin is not None:
+            return self.margin
+        return 1.5 if self.kind == "incident" else 0.05
+
+    @property
+    def negligible_rate(self) -> float:
+        """The negligible incident rate, in (0, 1)."""
+        return quantities.fraction(self.negligible)
+
+
+class Metrics(Document, tag_field="kind", tag="Metrics"):
+    """`agents/<agent>/metrics.yaml`: what is watched for one agent.
+
+    Attributes:
+        guardrails: what may decide.
+        window: how long after its exposure a unit with no recorded outcome still counts as open.
+    """
+
+    api_version: Literal["tidegate/v1"]
+    agent: str
+    guardrails: tuple[Guardrail, ...] = tuple(Guardrail(name=name) for name in SAFETY_KINDS)
+    window: str = "10m"
+
+    def __post_init__(self) -> None:
+        names = [guardrail.name for guardrail in self.guardrails]
+        if not names or len(set(names)) != len(names):
+            raise ValueError(f"guardrails {names} must be at least one, each named once")
+        quantities.seconds(self.window)
+
+    @property
+    def window_s(self) -> int:
+        """The window in seconds."""
+        return quantities.seconds(self.window)
+
+
+class Pause(Document):
+    """How long a step lasts at least."""
+
+    duration: str
+
+    def __post_init__(self) -> None:
+        quantities.seconds(self.duration)
+
+
+class Step(Document):
+    """One step of a canary.
+
+    Attributes:
+        set_weight: the candidate's share, "5%" or an integer in parts per million.
+        min_units: units that must be exposed in this step before the next.
+        pause: how long the step lasts at least.
+        certify: whether every guardrail must be certified within its margin before the next step.
+    """
+
+    set_weight: int | str
+    min_units: int = 0
+    pause: Pause | None = None
+    certify: bool = False
+
+    def __post_init__(self) -> None:
+        quantities.share_ppm(self.set_weight)
+        if self.min_units < 0:
+            raise ValueError(f"minUnits is {self.min_units}, must be at least 0")
+
+    @property
+    def share_ppm(self) -> int:
+        """The candidate's share in parts per million."""
+        return quantities.share_ppm(self.set_weight)
+
+    @property
+    def dwell_s(self) -> int:
+        """Seconds the step lasts at least."""
+        return quantities.seconds(self.pause.duration) if self.pause else 0
+
+
+class Canary(Document):
+    """The canary strategy: steps of rising share.
+
+    Attributes:
+        steps: shares rise strictly; the last is 100 %.
+        guardrails: names of the guardrails that may decide; all of the agent's if not given.
+    """
+
+    steps: tuple[Step, ...]
+    guardrails: tuple[str, ...] | None = None
+
+    def __post_init__(self) -> None:
+        shares = [step.share_ppm for step in self.steps]
+        if not shares or shares[-1] != quantities.PARTS or shares[0] == 0:
+            raise ValueError("steps must begin above 0% and end with setWeight: 100%")
+        if any(later <= earlier for earlier, later in zip(shares, shares[1:], strict=False)):
+            raise ValueError("steps must raise setWeight each time; a ramp never falls")
+
+
+class Strategy(Document):
+    """How a new version takes over. One strategy today: `canary`."""
+
+    canary: Canary
+
+
+class AgentRelease(Document, tag_field="kind", tag="AgentRelease"):
+    """`envs/<env>/<agent>.yaml`, INTENT: the version that people want, and how it should come."""
+
+    api_version: Literal["tidegate/v1"]
+    agent: str
+    version: str
+    strategy: Strategy
+    force: bool = False
+
+
+class Phase(StrEnum):
+    """Where a release stands, in the words of Argo Rollouts."""
+
+    HEALTHY = "Healthy"
+    PENDING = "Pending"
+    PROGRESSING = "Progressing"
+    PAUSED = "Paused"
+    COMPLETED = "Completed"
+    ROLLED_BACK = "RolledBack"
+    DEGRADED = "Degraded"
+
+
+class BadVersion(Document):
+    """A version that was rolled back; it does not return unless INTENT says `force: true`."""
+
+    version: str
+    attempt: str
+    reason: str
+
+
+class ReleaseState(Document, tag_field="kind", tag="ReleaseState"):
+    """`envs/<env>/state/<agent>.yaml`, STATE: how far the engine has come. Engine-owned.
+
+    Attributes:
+        attempt: the commit that last changed INTENT when this was written; if INTENT has changed
+            since, this file says nothing about the new attempt (it is void).
+        stable: the version every unit can fall back on.
+        window: versions that may be served at once without a ramp, newest first.
+        bad: versions that were rolled back.
+    """
+
+    api_version: Literal["tidegate/v1"]
+    agent: str
+    attempt: str
+    phase: Phase
+    stable: str
+    candidate: str | None = None
+    step: int = 0
+    weight: int = 0
+    salt: str = ""
+    step_started: datetime | None = None
+    reason: str = ""
+    window: tuple[str, ...] = ()
+    bad: tuple[BadVersion, ...] = ()
+
+    def marks_bad(self, version: str) -> bool:
+        """Whether a version was rolled back before."""
+        return any(entry.version == version for entry in self.bad)

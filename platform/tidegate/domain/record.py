@@ -1,0 +1,50 @@
+"""The record of a decision: what was known, what was decided, and the digest that seals it."""
+
+import hashlib
+
+import msgspec
+
+from tidegate.domain.decision import Decision, decide
+from tidegate.domain.evidence import Clock, Evidence
+from tidegate.domain.policy import Policy
+
+
+class DecisionRecord(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything needed to take a decision again; it is committed beside what it changed."""
+
+    environment: str
+    agent: str
+    rollout: str
+    baseline: str
+    candidate: str
+    policy: Policy
+    evidence: Evidence
+    clock: Clock
+    decision: Decision
+
+    @property
+    def decision_id(self) -> str:
+        """Hash of attempt, step, rule and evidence: the same decision never has two ids."""
+        parts = (self.rollout, str(self.evidence.step), self.decision.rule)
+        digest = hashlib.sha256("/".join(parts).encode())
+        digest.update(msgspec.json.encode(self.evidence))
+        return digest.hexdigest()[:16]
+
+    def recompute(self) -> Decision:
+        """The decision that the recorded policy, evidence and clock lead to, taken anew."""
+        return decide(self.policy, self.evidence, self.clock)
+
+
+def to_json(record: DecisionRecord) -> bytes:
+    """The record as indented JSON, as it is committed."""
+    return msgspec.json.format(msgspec.json.encode(record), indent=2) + b"\n"
+
+
+def from_json(content: bytes) -> DecisionRecord:
+    """The record that `to_json` wrote."""
+    return msgspec.json.decode(content, type=DecisionRecord)
+
+
+def digest_of(content: bytes) -> str:
+    """The digest that a decision commit's `Tidegate-Evidence` trailer carries."""
+    return f"sha256:{hashlib.sha256(content).hexdigest()}"

@@ -1,0 +1,136 @@
+"""What one commit says must be served: INTENT and STATE in, release out."""
+
+from datetime import datetime
+from typing import Literal
+
+import msgspec
+
+from tidegate.domain.manifest import AgentRelease, AgentVersion, Phase, ReleaseState
+from tidegate.domain.policy import Policy
+from tidegate_sdk.bucketing import PARTS, in_share
+
+Arm = Literal["baseline", "candidate"]
+
+
+class Traffic(msgspec.Struct, frozen=True, kw_only=True):
+    """Who gets what, and why.
+
+    Attributes:
+        baseline: version of every unit outside the share.
+        candidate: version of the units inside the share, while a rollout runs.
+        share_ppm: the candidate's share in parts per million.
+        phase: where the release stands.
+        reason: one sentence for people.
+    """
+
+    baseline: str
+    phase: Phase
+    reason: str
+    candidate: str | None = None
+    share_ppm: int = 0
+
+
+class Release(msgspec.Struct, frozen=True, kw_only=True):
+    """An agent's release in one environment, as one commit has it.
+
+    Attributes:
+        commit: the manifest commit this was read from.
+        attempt: the commit that last changed INTENT; it is the id of the rollout.
+    """
+
+    environment: str
+    agent: str
+    commit: str
+    attempt: str
+    intent: AgentRelease
+    state: ReleaseState | None
+    traffic: Traffic
+    policy: Policy
+    window_s: int
+    versions: dict[str, AgentVersion]
+
+    @property
+    def in_rollout(self) -> bool:
+        """Whether units are being compared."""
+        return self.traffic.phase in (Phase.PROGRESSING, Phase.PAUSED)
+
+    @property
+    def step(self) -> int:
+        """Index of the step in force; 0 outside a rollout."""
+        return self.state.step if self.state is not None and self.in_rollout else 0
+
+    @property
+    def step_started(self) -> datetime | None:
+        """When the step in force began."""
+        return self.state.step_started if self.state is not None and self.in_rollout else None
+
+    def arm(self, unit: str) -> Arm | None:
+        """The arm of a unit, a function of the unit and this commit alone; None outside a rollout."""
+        if not self.in_rollout or self.state is None:
+            return None
+        return "candidate" if in_share(self.state.salt, unit, self.traffic.share_ppm) else "baseline"
+
+    def version(self, unit: str) -> str:
+        """The version a unit is served."""
+        if self.arm(unit) == "candidate" and self.traffic.candidate is not None:
+            return self.traffic.candidate
+        return self.traffic.baseline
+
+    def halted(self, reason: str) -> "Release":
+        """The same release with every unit on the baseline: an emergency, before git knows."""
+        traffic = Traffic(
+            baseline=self.traffic.baseline, phase=Phase.ROLLED_BACK, reason=f"override: {reason}"
+        )
+        return msgspec.structs.replace(self, traffic=traffic)
+
+
+def traffic_of(
+    intent: AgentRelease, state: ReleaseState | None, attempt: str, previous: str | None = None
+) -> Traffic:
+    """Who gets what: a pure function of one commit.
+
+    Args:
+        intent: what people want.
+        state: how far the engine has come, if it ever wrote it.
+        attempt: the commit that last changed INTENT.
+        previous: the version that INTENT named before that commit, if there was one.
+
+    If INTENT has changed since STATE was written, STATE is void. An intent that then names a
+    version of the rollback window is served at once, so that a person's `git revert` works with no
+    engine alive. Any other new version waits at 0 % until an engine begins its rollout: a canary
+    that nobody watches would be no canary.
+    """
+    if state is None:
+        return _traffic_without_state(intent, previous)
+    if state.attempt == attempt:
+        return _traffic_of_state(state)
+    if state.marks_bad(intent.version) and not intent.force:
+        reason = f"{intent.version} was rolled back before; set force: true to try it again"
+        return Traffic(baseline=state.stable, phase=Phase.DEGRADED, reason=reason)
+    if intent.version in (state.stable, *state.window):
+        reason = f"{intent.version} is in the rollback window and is served at once"
+        return Traffic(baseline=intent.version, phase=Phase.HEALTHY, reason=reason)
+    reason = f"{intent.version} waits for an engine to begin its rollout"
+    return Traffic(
+        baseline=state.stable, candidate=intent.version, phase=Phase.PENDING, reason=reason
+    )
+
+
+def _traffic_without_state(intent: AgentRelease, previous: str | None) -> Traffic:
+    if previous is None or previous == intent.version:
+        reason = "first version of this agent"
+        return Traffic(baseline=intent.version, phase=Phase.HEALTHY, reason=reason)
+    reason = f"{intent.version} waits for an engine to begin its rollout"
+    return Traffic(baseline=previous, candidate=intent.version, phase=Phase.PENDING, reason=reason)
+
+
+def _traffic_of_state(state: ReleaseState) -> Traffic:
+    if state.phase in (Phase.PROGRESSING, Phase.PAUSED) and state.candidate is not None:
+        return Traffic(
+            baseline=state.stable,
+            candidate=state.candidate,
+            share_ppm=min(state.weight, PARTS),
+            phase=state.phase,
+            reason=state.reason,
+        )
+    return Traffic(baseline=state.stable, phase=state.phase, reason=state.reason)

@@ -1,0 +1,263 @@
+"""The engine: look at each rollout, decide, write the decision back to git.
+
+git is the commit point. A decision is taken on one head and pushed only if the remote is still
+there; if someone pushed first, it is taken again from scratch, never rebased. A crash between push
+and bookkeeping loses nothing, because the bookkeeping is always read back from git.
+"""
+
+import logging
+import random
+import threading
+import time
+from datetime import timedelta
+
+from tidegate.domain.decision import Decision, Verdict, decide
+from tidegate.domain.errors import HeadMoved, RemoteUnreachable, RepositoryError, TidegateError
+from tidegate.domain.evidence import Clock as Instants
+from tidegate.domain.evidence import Evidence
+from tidegate.domain.manifest import Phase
+from tidegate.domain.record import DecisionRecord
+from tidegate.domain.release import Release
+from tidegate.domain.write_back import commits_of, needs_settling, record_of, settle_of, start_of
+from tidegate.service.decision_index import DecisionIndex
+from tidegate.service.ports import (
+    Clock,
+    ControlDatabase,
+    EventStore,
+    Look,
+    ManifestRepository,
+    Override,
+)
+from tidegate.service.served_manifest import ServedManifest
+
+log = logging.getLogger(__name__)
+_TRIES = 5
+_JITTER_S = 0.05
+_PUSH_PAUSE_S = 2.0
+
+
+class Engine:
+    """Looks at the rollouts of one environment.
+
+    Args:
+        repository: where decisions are written.
+        manifest: what is served; the engine alone refreshes it.
+        events: the evidence.
+        control: looks and overrides.
+        clock: the time.
+    """
+
+    def __init__(
+        self,
+        repository: ManifestRepository,
+        manifest: ServedManifest,
+        events: EventStore,
+        control: ControlDatabase,
+        clock: Clock,
+    ) -> None:
+        self._repository = repository
+        self._manifest = manifest
+        self._events = events
+        self._control = control
+        self._clock = clock
+        self._index = DecisionIndex(repository, control)
+        self._seen: dict[str, int] = {}
+        self._publish_after = 0.0
+
+    def refresh(self) -> None:
+        """Fetch, serve what is new, and bring the index of decisions up to date.
+
+        Without an answer from the remote, what was fetched last goes on being served.
+        """
+        try:
+            self._repository.fetch()
+        except RemoteUnreachable as error:
+            log.warning("%s; serving what was fetched last", error)
+        self._reload()
+
+    def look(self) -> None:
+        """Look once at every release, and act where a decision is due."""
+        for agent in sorted(self._manifest.current.releases):
+            try:
+                self._attend(agent)
+            except RepositoryError as error:
+                self._publish_after = time.monotonic() + _PUSH_PAUSE_S
+                log.warning("%s: %s; trying again in %.0f s", agent, error, _PUSH_PAUSE_S)
+            except TidegateError:
+                log.exception("%s: the look failed; the next one tries again", agent)
+
+    def _attend(self, agent: str) -> None:
+        for _ in range(_TRIES):
+            release = self._manifest.current.releases.get(agent)
+            record = self._due(release) if release is not None else None
+            if release is None or record is None:
+                return
+            try:
+                self._write_back(release, record)
+            except HeadMoved as moved:
+                log.info("%s: %s; deciding again on the new head", agent, moved)
+                time.sleep(random.uniform(0, _JITTER_S))  # noqa: S311 - jitter, no secret
+                self.refresh()
+            else:
+                return
+
+    def _due(self, release: Release) -> DecisionRecord | None:
+        """The decision to write back now, if there is one."""
+        record = self._decided(release)
+        unreadable = release.agent in self._manifest.current.problems
+        if record is not None and unreadable and record.decision.verdict is not Verdict.ROLL_BACK:
+            return None  # on files that cannot be read only harm may be acted upon
+        return record
+
+    def _decided(self, release: Release) -> DecisionRecord | None:
+        if needs_settling(release):
+            return settle_of(release, self._clock.now(), self._events.last_seq())
+        if release.traffic.phase is Phase.PENDING:
+            return start_of(release, self._clock.now(), self._events.last_seq())
+        override = self._control.open_overrides().get(release.attempt)
+        if override is not None:
+            # The same events as then: later ones must not talk a rollback out of being recorded.
+            return self._look_at(release, override.seq)
+        return self._look_at(release, self._events.last_seq()) if release.in_rollout else None
+
+    def _look_at(self, release: Release, seq: int) -> DecisionRecord | None:
+        evidence = self._evidence(release, seq)
+        started = release.state.step_started if release.state is not None else None
+        now = self._clock.now()
+        clock = Instants(now=now, step_started=started or now)
+        decision = decide(release.policy, evidence, clock)
+        if self._seen.get(release.attempt) != seq:
+            self._seen[release.attempt] = seq
+            self._control.add_look(_look(release, decision, evidence, clock))
+        if decision.verdict is Verdict.HOLD:
+            return None
+        return record_of(release, decision, evidence, clock)
+
+    def _evidence(self, release: Release, seq: int) -> Evidence:
+        matured_before = self._clock.now() - timedelta(seconds=release.window_s)
+        return Evidence(
+            step=release.state.step if release.state is not None else 0,
+            paused=release.traffic.phase is Phase.PAUSED,
+            seq=seq,
+            stages=self._events.stages(release.attempt, seq, matured_before),
+        )
+
+    def _write_back(self, release: Release, record: DecisionRecord) -> None:
+        rolls_back = record.decision.verdict is Verdict.ROLL_BACK
+        if rolls_back:
+            self._halt(release, record)
+        head = self._manifest.current.served
+        rewritten = "" in self._manifest.current.problems
+        if head is None or rewritten or time.monotonic() < self._publish_after:
+            return
+        deploy = self._manifest.deploy_of(release) if rolls_back else None
+        published = self._repository.publish(head, commits_of(release, record, deploy))
+        log.info("%s: %s, %s", release.agent, record.decision.rule, record.decision.reason)
+        self._settle_books(record, published)
+        if rolls_back:
+            self._read_back(release)
+
+    def _halt(self, release: Release, record: DecisionRecord) -> None:
+        """Stop the harm before anything that can fail: git comes second."""
+        self._control.add_override(
+            Override(
+                rollout=release.attempt,
+                reason=record.decision.reason,
+                seq=record.evidence.seq,
+                at=self._clock.now(),
+            )
+        )
+        self._manifest.halt(release.agent, record.decision.reason)
+
+    def _settle_books(self, record: DecisionRecord, published: list[str]) -> None:
+        pushed_at = self._clock.now()
+        if record.decision.verdict is Verdict.ROLL_BACK:
+            self._control.settle_override(record.rollout)
+        self._reload()
+        guardrail = record.decision.guardrail
+        if guardrail is not None:
+            began = self._events.first_harm(record.rollout, guardrail, record.evidence.seq)
+            for commit in published:
+                self._control.note_push(commit, pushed_at, began)
+
+    def _read_back(self, release: Release) -> None:
+        """A rollback that changed nothing would be the worst failure of all: look."""
+        now_served = self._manifest.release(release.agent)
+        if now_served.in_rollout or now_served.traffic.baseline != release.traffic.baseline:
+            log.error(
+                "%s: after the rollback %s is served, not %s",
+                release.agent,
+                now_served.traffic,
+                release.traffic.baseline,
+            )
+
+    def _reload(self) -> None:
+        before = self._manifest.current.served
+        snapshot = self._manifest.reload()
+        if snapshot.served is not None and snapshot.served != before:
+            self._index.catch_up(snapshot.served)
+
+
+class EngineLoop:
+    """Runs an engine in a thread: after new events, and at least once a poll interval.
+
+    Args:
+        engine: what to run.
+        poll_s: seconds between fetches of the manifest repository.
+        rest_s: seconds between looks at least, so that a look takes in many events.
+    """
+
+    def __init__(self, engine: Engine, *, poll_s: float, rest_s: float = 0.05) -> None:
+        self._engine = engine
+        self._poll_s = poll_s
+        self._rest_s = rest_s
+        self._events_came = threading.Event()
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="engine", daemon=True)
+
+    def start(self) -> None:
+        """Begin to look."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Finish the look under way, then end."""
+        self._stopping.set()
+        self._events_came.set()
+        self._thread.join()
+
+    def wake(self) -> None:
+        """Say that new events are stored."""
+        self._events_came.set()
+
+    def _run(self) -> None:
+        fetch_at = time.monotonic()
+        while not self._stopping.is_set():
+            try:
+                if time.monotonic() >= fetch_at:
+                    self._engine.refresh()
+                    fetch_at = time.monotonic() + self._poll_s
+                self._engine.look()
+            except Exception:
+                # The loop must outlive any single failure: a dead engine would watch nobody.
+                log.exception("the engine stumbled; it goes on after a pause")
+                self._stopping.wait(self._poll_s)
+            self._stopping.wait(self._rest_s)
+            self._events_came.wait(max(0.0, fetch_at - time.monotonic()))
+            self._events_came.clear()
+
+
+def _look(release: Release, decision: Decision, evidence: Evidence, clock: Instants) -> Look:
+    return Look(
+        rollout=release.attempt,
+        at=clock.now,
+        seq=evidence.seq,
+        step=evidence.step,
+        share_ppm=release.traffic.share_ppm,
+        units=evidence.units,
+        candidate_units=evidence.candidate_units,
+        verdict=decision.verdict.value,
+        rule=decision.rule,
+        reason=decision.reason,
+        log_e_values={each.guardrail: each.log_e_harm for each in decision.assessments},
+        log_thresholds={each.guardrail: each.log_harm_threshold for each in decision.assessments},
+    )

@@ -1,0 +1,210 @@
+"""What the use cases need from the outside world. Adapters satisfy these by their shape."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Protocol
+
+import msgspec
+
+from tidegate.domain.events import StoredEvent
+from tidegate.domain.evidence import StageCounts
+from tidegate.domain.write_back import PlannedCommit
+
+
+class CommitInfo(msgspec.Struct, frozen=True, kw_only=True):
+    """One commit as plain data."""
+
+    commit: str
+    parent: str | None
+    message: str
+    committed_at: datetime
+
+    @property
+    def subject(self) -> str:
+        """First line of the message."""
+        return self.message.split("\n", 1)[0]
+
+    def trailer(self, name: str) -> str | None:
+        """Value of a trailer line such as "Tidegate-Rule: harm", if there is one."""
+        prefix = f"{name}: "
+        lines = (line for line in self.message.splitlines() if line.startswith(prefix))
+        return next((line.removeprefix(prefix) for line in lines), None)
+
+
+class Clock(Protocol):
+    """The time."""
+
+    def now(self) -> datetime:
+        """The current instant, with a time zone."""
+
+
+class ManifestRepository(Protocol):
+    """A local clone of the manifest repository and its remote."""
+
+    def fetch(self) -> None:
+        """Bring the remote's head here.
+
+        Raises:
+            RemoteUnreachable: the remote gave no answer; the local clone is as it was.
+        """
+
+    def head(self) -> str | None:
+        """The head as last fetched or pushed; None for an empty repository."""
+
+    def read(self, commit: str, path: str) -> bytes | None:
+        """A file's content at a commit; None if there is no such file."""
+
+    def names(self, commit: str, folder: str) -> list[str]:
+        """File names directly in a folder at a commit; empty if there is no such folder."""
+
+    def last_change(self, commit: str, path: str) -> str:
+        """The last first-parent commit that changed a path, as seen from a commit."""
+
+    def info(self, commit: str) -> CommitInfo:
+        """One commit as plain data.
+
+        Raises:
+            UnknownCommit: there is none.
+        """
+
+    def since(self, commit: str, ancestor: str | None) -> list[CommitInfo]:
+        """First-parent commits after `ancestor` up to `commit`, oldest first."""
+
+    def descends(self, commit: str, ancestor: str) -> bool:
+        """Whether `commit` is `ancestor` or comes after it."""
+
+    def publish(self, parent: str, commits: Sequence[PlannedCommit]) -> list[str]:
+        """Make commits on top of `parent` and push them together, all or none.
+
+        Returns:
+            Their ids, oldest first.
+
+        Raises:
+            HeadMoved: the remote's head is no longer `parent`; nothing was changed there.
+            RemoteUnreachable: no answer; nothing is known to have changed there.
+        """
+
+    def remember(self, name: str, commit: str) -> None:
+        """Keep a commit under a name, across restarts."""
+
+    def recall(self, name: str) -> str | None:
+        """The commit kept under a name."""
+
+    def show(self, commit: str) -> str:
+        """One commit with its changes, as git shows it.
+
+        Raises:
+            UnknownCommit: there is none.
+        """
+
+
+class EventStore(Protocol):
+    """The durable event log. Sequence numbers rise by arrival."""
+
+    def append(self, batches: Sequence[Sequence[StoredEvent]], received_at: datetime) -> list[int]:
+        """Store several batches in one transaction; durable on return.
+
+        Args:
+            batches: events in order of arrival.
+            received_at: when they arrived.
+
+        Returns:
+            For each batch, how many of its events were new; the rest were duplicates.
+
+        Raises:
+            EventStoreUnavailable: nothing was stored.
+        """
+
+    def last_seq(self) -> int:
+        """Sequence number of the last stored event; 0 for an empty log."""
+
+    def stages(self, rollout: str, seq: int, matured_before: datetime) -> tuple[StageCounts, ...]:
+        """Sufficient statistics of a rollout by stage, from events up to `seq`.
+
+        Args:
+            rollout: the attempt.
+            seq: last sequence number to read.
+            matured_before: units first exposed before this instant have no open outcome any more.
+        """
+
+    def first_harm(self, rollout: str, guardrail: str, seq: int) -> datetime | None:
+        """When the first incident (or failed outcome) of a guardrail on the candidate arrived."""
+
+
+class Look(msgspec.Struct, frozen=True, kw_only=True):
+    """One look of the engine at a rollout: a point of the charts."""
+
+    rollout: str
+    at: datetime
+    seq: int
+    step: int
+    share_ppm: int
+    units: int
+    candidate_units: int
+    verdict: str
+    rule: str
+    reason: str
+    log_e_values: dict[str, float]
+    log_thresholds: dict[str, float]
+
+
+class IndexedDecision(msgspec.Struct, frozen=True, kw_only=True):
+    """A decision commit, as indexed from git."""
+
+    decision_id: str
+    commit: str
+    rollout: str
+    environment: str
+    agent: str
+    verdict: str
+    rule: str
+    reason: str
+    guardrail: str | None
+    step: int
+    baseline: str
+    candidate: str
+    decided_at: datetime
+    reverts: str | None = None
+    pushed_at: datetime | None = None
+    first_harm_at: datetime | None = None
+
+
+class Override(msgspec.Struct, frozen=True, kw_only=True):
+    """A rollback that is in force before git knows of it.
+
+    Attributes:
+        seq: the last event of the evidence that led to it, so that it can be decided again.
+    """
+
+    rollout: str
+    reason: str
+    seq: int
+    at: datetime
+
+
+class ControlDatabase(Protocol):
+    """What neither git nor the event log holds. All of it but overrides can be rebuilt from them."""
+
+    def add_look(self, look: Look) -> None:
+        """Keep one look."""
+
+    def looks(self, rollout: str) -> list[Look]:
+        """All looks at a rollout, oldest first."""
+
+    def add_decision(self, decision: IndexedDecision) -> None:
+        """Index one decision commit; indexing it again changes nothing."""
+
+    def note_push(self, commit: str, pushed_at: datetime, first_harm_at: datetime | None) -> None:
+        """Add to an indexed decision when it was pushed, and when its harm began."""
+
+    def decisions(self, rollout: str | None = None) -> list[IndexedDecision]:
+        """Indexed decisions, oldest first."""
+
+    def add_override(self, override: Override) -> None:
+        """Journal an emergency override; a second one of the same rollout changes nothing."""
+
+    def settle_override(self, rollout: str) -> None:
+        """Note that git has caught up with an override."""
+
+    def open_overrides(self) -> dict[str, Override]:
+        """The overrides that git does not know yet, by rollout."""
