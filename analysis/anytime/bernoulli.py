@@ -1,4 +1,4 @@
-"""Is a rate certainly below a ceiling? (one-sided Bernoulli e-process)
+"""The one-sided Bernoulli e-process: is a rate certainly below a ceiling?
 
 Source: Waudby-Smith and Ramdas (2024), "Estimating means of bounded random variables by betting";
 Howard, Ramdas, McAuliffe and Sekhon (2021), "Time-uniform, nonparametric, nonasymptotic confidence
@@ -36,7 +36,7 @@ def log_e_below(*, incidents: int, units: int, ceiling: float) -> float:
     Example:
         With no incident, 380 units certify a rate below 1 % at alpha = 0.05:
 
-        >>> log_e_below(incidents=0, units=380, ceiling=0.01) >= np.log(20)
+        >>> log_e_below(incidents=0, units=380, ceiling=0.01) >= float(np.log(20))
         True
     """
     check_count("incidents", incidents)

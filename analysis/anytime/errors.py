@@ -11,13 +11,13 @@ class AnytimeError(ValueError):
     """Base of every error of this library; catch it to catch them all."""
 
 
-class InvalidCount(AnytimeError):  # noqa: N818 - the tree above reads as sentences
+class InvalidCount(AnytimeError):
     """A count is negative, or parts exceed their whole."""
 
 
-class InvalidShare(AnytimeError):  # noqa: N818
+class InvalidShare(AnytimeError):
     """A traffic share lies outside (0, 1), or shares do not sum to 1."""
 
 
-class InvalidMargin(AnytimeError):  # noqa: N818
+class InvalidMargin(AnytimeError):
     """A margin, ceiling or ratio lies outside the range in which the test is defined."""

@@ -1,4 +1,4 @@
-"""Does the candidate cause more incidents than the concurrent baseline? (safe logrank test)
+"""The safe logrank test: does the candidate cause more incidents than its concurrent baseline?
 
 Each unit enters at most once, by its first incident in the whole rollout. Given that an incident
 happened in a stage with candidate share p, and that incidents are h times as frequent on the
@@ -10,10 +10,10 @@ This is the form for units that are one task each: they leave the risk set when 
 and h is the ratio of incident rates. Under h = 1 the arm of an incident is the assignment's own
 coin, whatever the incident rate does over time, so the test is exact by randomisation alone.
 
-Source: ter Schure, Perez-Ortiz, Ly and Gruenwald (2020), "The safe logrank test: error control under
-optional stopping, continuation and prior misspecification"; Lindon and Malek (2022), "Anytime-valid
-inference for multinomial count data". Mixing over h outside the product over stages keeps one
-e-process for the whole rollout.
+Source: ter Schure, Perez-Ortiz, Ly and Gruenwald (2020), "The safe logrank test: error control
+under optional stopping, continuation and prior misspecification"; Lindon and Malek (2022),
+"Anytime-valid inference for multinomial count data". Mixing over h outside the product over stages
+keeps one e-process for the whole rollout.
 """
 
 import math
@@ -35,7 +35,7 @@ def log_e_harm(
     null_ratio: float = 1.0,
     ratios: Sequence[float] = HARM_RATIOS,
 ) -> float:
-    """Log e-value against "the candidate's incident rate is at most `null_ratio` times the baseline's".
+    """Log e-value against "incidents are at most `null_ratio` times as frequent on the candidate".
 
     Args:
         strata: one entry per stage, in any order.
@@ -56,15 +56,15 @@ def log_e_harm(
         >>> round(log_e_harm([IncidentStratum(candidate=5, baseline=15, share=0.05)]), 8)
         3.35747014
     """
-    if not (null_ratio > 0.0 and all(ratio > 1.0 for ratio in ratios)):
-        raise InvalidMargin(
-            f"null_ratio == {null_ratio} must be above 0, and every ratio of {ratios} above 1"
-        )
+    if not 0.0 < null_ratio < math.inf:
+        raise InvalidMargin(f"null_ratio == {null_ratio}, must be a finite ratio above 0")
+    if not (ratios and all(1.0 < ratio < math.inf for ratio in ratios)):
+        raise InvalidMargin(f"ratios == {ratios}, must be at least one, each finite and above 1")
     return _log_mixture(strata, null_ratio, [null_ratio * ratio for ratio in ratios])
 
 
 def log_e_non_inferior(strata: Iterable[IncidentStratum], *, margin: float) -> float:
-    """Log e-value against "the candidate's incident rate is at least `margin` times the baseline's".
+    """Log e-value against "incidents are at least `margin` times as frequent on the candidate".
 
     The mirror image of `log_e_harm`: a large value certifies that the ratio is below the margin.
 

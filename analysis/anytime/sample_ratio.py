@@ -1,9 +1,10 @@
-"""Is the split of units what was designed? (sample ratio mismatch, SRM)
+"""Sample ratio mismatch (SRM): is the split of units what was designed?
 
 Source: Lindon and Malek (2022), "Anytime-valid inference for multinomial count data": the
 Dirichlet-multinomial mixture against the designed shares. Stages multiply.
 """
 
+import math
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
@@ -15,6 +16,8 @@ from anytime.strata import check_count, check_share
 
 CONCENTRATION = 100.0
 """Weight of the prior around the designed shares, in units."""
+
+_SUM_TOLERANCE = 1e-12  # what is missing from 1 adds itself to the log e-value once for every unit
 
 
 class SplitStratum(NamedTuple):
@@ -55,8 +58,12 @@ def log_e_mismatch(strata: Iterable[SplitStratum]) -> float:
 
 
 def _log_e(stratum: SplitStratum) -> float:
-    if len(stratum.counts) != len(stratum.shares) or not np.isclose(sum(stratum.shares), 1.0):
-        raise InvalidShare(f"shares {stratum.shares} must sum to 1, one for each of the counts")
+    if len(stratum.counts) != len(stratum.shares):
+        raise InvalidShare(
+            f"shares == {stratum.shares}, must be one for each of counts == {stratum.counts}"
+        )
+    if not abs(math.fsum(stratum.shares) - 1.0) <= _SUM_TOLERANCE:
+        raise InvalidShare(f"shares == {stratum.shares}, must sum to 1")
     for arm, (count, share) in enumerate(zip(stratum.counts, stratum.shares, strict=True)):
         check_count(f"counts[{arm}]", count)
         check_share(share)

@@ -12,9 +12,9 @@ null (reverse information projection), even when the rates drift from unit to un
 units and stages and averages over alternatives keep that property, and they depend on the data only
 through the counts of each stage.
 
-Source: Turner, Ly and Gruenwald (2021), "Generic e-variables for exact sequential k-sample tests that
-allow for optional stopping"; Turner and Gruenwald (2023), "Exact anytime-valid confidence intervals
-for contingency tables and beyond".
+Source: Turner, Ly and Gruenwald (2021), "Generic e-variables for exact sequential k-sample tests
+that allow for optional stopping"; Turner and Gruenwald (2023), "Exact anytime-valid confidence
+intervals for contingency tables and beyond".
 """
 
 from collections.abc import Iterable
@@ -28,7 +28,7 @@ from anytime.mixture import Vector, log_uniform_mixture
 from anytime.strata import OutcomeStratum, check_stratum
 
 BASELINE_RATES = (0.05, 0.15, 0.3, 0.5, 0.7, 0.85, 0.95)
-"""Baseline success rates of the alternatives. Coarse on purpose: what is tested is the difference."""
+"""Baseline success rates of the alternatives; coarse, for what is tested is the difference."""
 
 LOWER_ODDS_RATIOS = (0.8, 0.65, 0.5, 0.3, 0.1)
 """Odds ratios (candidate to baseline) of the alternatives mixed for harm."""

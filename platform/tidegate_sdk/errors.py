@@ -10,7 +10,7 @@ class TidegateClientError(Exception):
     """Base of every error this client raises."""
 
 
-class ServiceUnreachable(TidegateClientError):  # noqa: N818 - the tree above reads as sentences
+class ServiceUnreachable(TidegateClientError):
     """No answer within the time allowed, after all retries."""
 
     def __init__(self, address: str, seconds: float, cause: Exception) -> None:
@@ -20,7 +20,7 @@ class ServiceUnreachable(TidegateClientError):  # noqa: N818 - the tree above re
         )
 
 
-class RequestRefused(TidegateClientError):  # noqa: N818
+class RequestRefused(TidegateClientError):
     """The service answered, and said no."""
 
     def __init__(self, status: int, message: str) -> None:

@@ -10,7 +10,7 @@ from alembic import command
 from alembic.config import Config
 
 from tidegate.adapters.migration_files import migrations_folder
-from tidegate.service.ports import IndexedDecision, Look, Override
+from tidegate.domain.journal import IndexedDecision, Look, Override
 
 metadata = sa.MetaData()
 _Instant = sa.DateTime(timezone=True)
@@ -98,9 +98,7 @@ class ControlDatabase:
             ).first()
             if known is None:
                 last = connection.execute(sa.select(sa.func.max(table.c.position))).scalar() or 0
-                connection.execute(
-                    sa.insert(table).values(position=last + 1, **_fields(decision))
-                )
+                connection.execute(sa.insert(table).values(position=last + 1, **_fields(decision)))
 
     def note_push(self, commit: str, pushed_at: datetime, first_harm_at: datetime | None) -> None:
         """Add to an indexed decision when it was pushed, and when its harm began."""
@@ -144,9 +142,7 @@ class ControlDatabase:
     def _rows(self, query: sa.Select[Any], drop: tuple[str, ...] = ()) -> Iterator[dict[str, Any]]:
         with self._engine.connect() as connection:
             for row in connection.execute(query).mappings():
-                yield {
-                    name: _with_zone(value) for name, value in row.items() if name not in drop
-                }
+                yield {name: _with_zone(value) for name, value in row.items() if name not in drop}
 
 
 def migrate(engine: sa.Engine, target: str = "head") -> None:

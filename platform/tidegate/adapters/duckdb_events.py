@@ -10,33 +10,32 @@ import msgspec
 import pyarrow as pa
 
 from tidegate.adapters.migration_files import migrations_folder
-from tidegate.adapters.stage_query import ATTRIBUTED, FIRST_HARM, REPORTS, UNITS, stages_of
+from tidegate.adapters.rollups import Rollups
 from tidegate.domain.errors import EventStoreUnavailable
 from tidegate.domain.events import StoredEvent
 from tidegate.domain.evidence import StageCounts
 
-_SCHEMA = pa.schema(
-    [
-        ("seq", pa.int64()),
-        ("event_id", pa.string()),
-        ("received_at", pa.timestamp("us")),
-        ("ts", pa.timestamp("us")),
-        ("environment", pa.string()),
-        ("agent", pa.string()),
-        ("unit", pa.string()),
-        ("kind", pa.string()),
-        ("name", pa.string()),
-        ("value", pa.float64()),
-        ("conversation", pa.string()),
-        ("claimed_version", pa.string()),
-        ("attributes", pa.string()),
-        ("manifest_commit", pa.string()),
-        ("rollout", pa.string()),
-        ("step", pa.int32()),
-        ("share_ppm", pa.int32()),
-        ("arm", pa.string()),
-    ]
-)
+_FIELDS: dict[str, pa.DataType] = {
+    "seq": pa.int64(),
+    "event_id": pa.string(),
+    "received_at": pa.timestamp("us"),
+    "ts": pa.timestamp("us"),
+    "environment": pa.string(),
+    "agent": pa.string(),
+    "unit": pa.string(),
+    "kind": pa.string(),
+    "name": pa.string(),
+    "value": pa.float64(),
+    "conversation": pa.string(),
+    "claimed_version": pa.string(),
+    "attributes": pa.string(),
+    "manifest_commit": pa.string(),
+    "rollout": pa.string(),
+    "step": pa.int32(),
+    "share_ppm": pa.int32(),
+    "arm": pa.string(),
+}
+_SCHEMA = pa.schema(_FIELDS)
 
 
 class DuckDBEvents:
@@ -60,6 +59,7 @@ class DuckDBEvents:
         self._lock = threading.Lock()
         self._migrate()
         self._last_seq = self._read_last_seq()
+        self._rollups = Rollups(self._connection)
 
     def append(self, batches: Sequence[Sequence[StoredEvent]], received_at: datetime) -> list[int]:
         """Store several batches in one transaction; see the port."""
@@ -80,18 +80,14 @@ class DuckDBEvents:
 
     def stages(self, rollout: str, seq: int, matured_before: datetime) -> tuple[StageCounts, ...]:
         """Sufficient statistics of a rollout by stage; see the port."""
-        parameters = {"rollout": rollout, "seq": seq}
-        cutoff = {"matured_before": _utc(matured_before)}
-        cursor = self._connection.cursor()
-        units = cursor.execute(ATTRIBUTED + UNITS, parameters | cutoff).fetchall()
-        reports = cursor.execute(ATTRIBUTED + REPORTS, parameters).fetchall()
-        return stages_of(units, reports)
+        self._rollups.catch_up(seq)
+        return self._rollups.stages(rollout, seq, _utc(matured_before))
 
     def first_harm(self, rollout: str, guardrail: str, seq: int) -> datetime | None:
         """When the first harm of a guardrail on the candidate arrived; see the port."""
-        parameters = {"rollout": rollout, "seq": seq, "guardrail": guardrail}
-        row = self._connection.cursor().execute(ATTRIBUTED + FIRST_HARM, parameters).fetchone()
-        return row[0].replace(tzinfo=UTC) if row and row[0] is not None else None
+        self._rollups.catch_up(seq)
+        found = self._rollups.first_harm(rollout, guardrail, seq)
+        return found.replace(tzinfo=UTC) if found is not None else None
 
     def close(self) -> None:
         """Write everything into the file and let it go."""
@@ -147,11 +143,11 @@ def _unseen(batch: Sequence[StoredEvent], known: set[str]) -> list[StoredEvent]:
 
 
 def _table(events: list[StoredEvent], first_seq: int, received_at: datetime) -> pa.Table:
-    rows = [
-        _row(first_seq + position, each, received_at) for position, each in enumerate(events)
-    ]
+    rows = [_row(first_seq + position, each, received_at) for position, each in enumerate(events)]
     columns = zip(*rows, strict=True)
-    arrays = [pa.array(column, type=field.type) for column, field in zip(columns, _SCHEMA, strict=True)]
+    arrays = [
+        pa.array(column, type=field.type) for column, field in zip(columns, _SCHEMA, strict=True)
+    ]
     return pa.Table.from_arrays(arrays, schema=_SCHEMA)
 
 

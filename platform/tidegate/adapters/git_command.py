@@ -45,9 +45,7 @@ def push(folder: Path, branch: str, *, commit: str, expected: str | None) -> Non
     """
     reference = f"refs/heads/{branch}"
     lease = f"--force-with-lease={reference}:{expected or ''}"
-    completed = _completed(
-        folder, "push", "--porcelain", lease, "origin", f"{commit}:{reference}"
-    )
+    completed = _completed(folder, "push", "--porcelain", lease, "origin", f"{commit}:{reference}")
     if completed.returncode == 0:
         return
     refusal = next((line for line in completed.stdout.splitlines() if line.startswith("!")), None)

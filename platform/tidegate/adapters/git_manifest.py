@@ -9,9 +9,8 @@ import pygit2
 from pygit2.enums import FileMode
 
 from tidegate.adapters import git_command
+from tidegate.domain.commits import CommitInfo, PlannedCommit
 from tidegate.domain.errors import RepositoryError, UnknownCommit
-from tidegate.domain.write_back import PlannedCommit
-from tidegate.service.ports import CommitInfo
 
 AUTHOR = ("Tidegate", "engine@tidegate.invalid")
 
@@ -125,7 +124,9 @@ class GitManifest:
     def show(self, commit: str) -> str:
         """One commit with its changes, as git shows it."""
         full = self.info(commit).commit
-        return git_command.run_git(self._folder, "show", "--format=fuller", "--stat", "--patch", full)
+        return git_command.run_git(
+            self._folder, "show", "--format=fuller", "--stat", "--patch", full
+        )
 
     @property
     def _remote_reference(self) -> str:

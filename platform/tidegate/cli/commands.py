@@ -35,17 +35,32 @@ def _with_plain_errors(command: Callable[P, None]) -> Callable[P, None]:
 
 
 @main.command()
-@click.option("--data-dir", type=click.Path(path_type=Path), required=True, help="Databases and clone.")
+@click.option(
+    "--data-dir", type=click.Path(path_type=Path), required=True, help="Databases and clone."
+)
 @click.option("--manifest", required=True, help="Address or path of the manifest repository.")
 @click.option("--port", type=int, default=8080, show_default=True)
-@click.option("--host", default="127.0.0.1", show_default=True, help="There are no keys yet: stay on loopback.")
+@click.option(
+    "--host",
+    default="127.0.0.1",
+    show_default=True,
+    help="There are no keys yet: stay on loopback.",
+)
 @click.option("--environment", default="production", show_default=True)
 @click.option("--branch", default="main", show_default=True)
-@click.option("--poll", "poll_s", type=float, default=2.0, show_default=True, help="Seconds between fetches.")
+@click.option(
+    "--poll", "poll_s", type=float, default=2.0, show_default=True, help="Seconds between fetches."
+)
 @_with_plain_errors
 def serve(
-    data_dir: Path, manifest: str, port: int, host: str, environment: str, branch: str, poll_s: float
-) -> None:  # fmt: skip
+    data_dir: Path,
+    manifest: str,
+    port: int,
+    host: str,
+    environment: str,
+    branch: str,
+    poll_s: float,
+) -> None:
     """Run the service alone: assignments, events, and the engine that decides."""
     logging.basicConfig(level=logging.INFO, format=_LOG_FORMAT)
     settings = Settings(
@@ -76,14 +91,30 @@ def _serve(settings: Settings) -> None:
 
 
 @main.command()
-@click.option("--runs", type=click.Path(path_type=Path, exists=True, dir_okay=False), help="Parquet of recorded runs.")
+@click.option(
+    "--runs",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help="Parquet of recorded runs.",
+)
 @click.option("--baseline", help="Version in the file that is live.")
 @click.option("--candidate", help="Version in the file that is released.")
-@click.option("--units", type=click.IntRange(min=1), default=20_000, show_default=True, help="Units at most, each rollout.")
+@click.option(
+    "--units",
+    type=click.IntRange(min=1),
+    default=20_000,
+    show_default=True,
+    help="Units at most, each rollout.",
+)
 @click.option("--seed", type=int, default=1, show_default=True, help="Which cases the units draw.")
 @click.option("--guardrails", help="Comma-separated names of what may decide; all if not given.")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object, last, on standard output.")
-@click.option("--data-dir", type=click.Path(path_type=Path), help="Kept afterwards; a new temporary folder if not given.")
+@click.option(
+    "--json", "as_json", is_flag=True, help="Print one JSON object, last, on standard output."
+)
+@click.option(
+    "--data-dir",
+    type=click.Path(path_type=Path),
+    help="Kept afterwards; a new temporary folder if not given.",
+)
 @click.option("--port", type=int, help="Port of the service; a free one if not given.")
 @click.option("--pace", type=float, help="Units per second; as fast as it goes with --runs.")
 @_with_plain_errors
@@ -98,7 +129,7 @@ def demo(
     data_dir: Path | None,
     port: int | None,
     pace: float | None,
-) -> None:  # fmt: skip
+) -> None:
     """Release an agent end to end: simulated, or replayed from recorded runs.
 
     Without --runs a harmful version is released, and rolled back, and then a healthy one, and
@@ -124,8 +155,12 @@ def demo(
 
 
 @main.command()
-@click.option("--data-dir", type=click.Path(path_type=Path), default=Path(".demo"), show_default=True)
-@click.option("--manifest", help="Manifest repository; the demo's in the data directory if not given.")
+@click.option(
+    "--data-dir", type=click.Path(path_type=Path), default=Path(".demo"), show_default=True
+)
+@click.option(
+    "--manifest", help="Manifest repository; the demo's in the data directory if not given."
+)
 @click.option("--port", type=int, default=8080, show_default=True, help="Port of the service.")
 @click.option("--dashboard-port", type=int, default=8501, show_default=True)
 @_with_plain_errors

@@ -74,9 +74,7 @@ def recorded(path: Path, versions: Mapping[str, str], seed: int) -> Cases:
         InvalidRuns: the file cannot be read, lacks a column or a version, or has no common case.
     """
     runs = _selected(_read(path))
-    by_version = {
-        name: _of_version(runs, version, path) for name, version in versions.items()
-    }
+    by_version = {name: _of_version(runs, version, path) for name, version in versions.items()}
     common = sorted(set.intersection(*(set(each) for each in by_version.values())))
     if not common:
         raise InvalidRuns(f"{path}: versions {sorted(versions.values())} have no case in common")

@@ -17,7 +17,7 @@ _READY_WITHIN_S = 60.0
 _END_WITHIN_S = 10.0
 
 
-class DidNotStart(TidegateError):  # noqa: N818
+class DidNotStart(TidegateError):
     """A process of the demo did not come up."""
 
     code = "did_not_start"
@@ -73,7 +73,10 @@ class Watched:
         return self
 
     def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
     ) -> None:
         self.end()
 

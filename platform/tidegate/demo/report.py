@@ -72,7 +72,9 @@ def print_result(
         seconds = result["seconds_to_revert"]
         console.print(f"   {seconds:.2f} s from the first harmful event to the pushed revert.")
     served = ", ".join(f"{version}: {count}" for version, count in sorted(read_back.items()))
-    console.print(f"   Read back through the API, {sum(read_back.values())} new units get {served}.")
+    console.print(
+        f"   Read back through the API, {sum(read_back.values())} new units get {served}."
+    )
     console.print(f"   git log of {repository}:")
     console.print(_git_log(repository), markup=False)
 
@@ -113,7 +115,7 @@ def _evidence_table(detail: dict[str, Any]) -> Table:
 
 
 def _rate(tally: dict[str, int]) -> str:
-    share = f"{100 * tally['k'] / tally['n']:.1f} %" if tally["n"] else "–"
+    share = f"{100 * tally['k'] / tally['n']:.1f} %" if tally["n"] else "none yet"
     return f"{tally['k']} of {tally['n']}, {share}"
 
 

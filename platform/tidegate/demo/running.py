@@ -64,7 +64,9 @@ def _dashboard_entry() -> Path:
     """The page's entry: beside its package in a checkout, inside it in an installed wheel."""
     found = importlib.util.find_spec("tidegate_dashboards")
     if found is None or found.origin is None:
-        raise TidegateError("the dashboards are not installed; install the package tidegate as a whole")
+        raise TidegateError(
+            "the dashboards are not installed; install the package tidegate as a whole"
+        )
     package = Path(found.origin).parent
     inside = package / "app.py"
     return inside if inside.exists() else package.parent / "app.py"

@@ -3,12 +3,11 @@
 import re
 from pathlib import Path
 
-
 from tidegate.adapters.git_manifest import GitManifest, create_bare
 from tidegate.domain import manifest_files as files
+from tidegate.domain.commits import PlannedCommit
 from tidegate.domain.errors import HeadMoved
 from tidegate.domain.manifest import (
-    API_VERSION,
     SAFETY_KINDS,
     AgentRelease,
     AgentVersion,
@@ -20,7 +19,6 @@ from tidegate.domain.manifest import (
     Step,
     Strategy,
 )
-from tidegate.domain.write_back import PlannedCommit
 
 ENVIRONMENT = "production"
 RELEASE_ENGINEER = ("Release Engineer", "release@example.invalid")
@@ -65,11 +63,9 @@ class SampleManifest:
     def begin(self, version: str) -> str:
         """Make the first commit, with one version live; returns its id."""
         contents = {
-            files.INSTALLATION_PATH: files.render(
-                Installation(api_version=API_VERSION, environments=(ENVIRONMENT,))
-            ),
+            files.INSTALLATION_PATH: files.render(Installation(environments=(ENVIRONMENT,))),
             files.metrics_path(self.agent): files.render(
-                Metrics(api_version=API_VERSION, agent=self.agent, guardrails=GUARDRAILS)
+                Metrics(agent=self.agent, guardrails=GUARDRAILS)
             ),
         } | self._release_of(version)
         return self._commit(f"Begin with {self.agent} {version}", contents)
@@ -96,7 +92,6 @@ class SampleManifest:
     def _version_file(self, version: str) -> bytes:
         return files.render(
             AgentVersion(
-                api_version=API_VERSION,
                 agent=self.agent,
                 version=version,
                 components={"model": Component(name=version)},
@@ -104,9 +99,7 @@ class SampleManifest:
         )
 
     def _intent_file(self, version: str) -> bytes:
-        intent = AgentRelease(
-            api_version=API_VERSION, agent=self.agent, version=version, strategy=self._strategy
-        )
+        intent = AgentRelease(agent=self.agent, version=version, strategy=self._strategy)
         return files.render(intent)
 
     def _commit(self, message: str, contents: dict[str, bytes]) -> str:
@@ -119,5 +112,3 @@ class SampleManifest:
             except HeadMoved:
                 continue
         raise HeadMoved(f"{message}: others pushed first {_TRIES} times")
-
-

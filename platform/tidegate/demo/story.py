@@ -73,7 +73,15 @@ def tell(plan: Plan, *, as_json: bool) -> None:
         url = f"http://127.0.0.1:{port}"
         processes.wait_until_ready(service, url)
         console.print(f"[bold]2.[/] service {url}, process {service.pid}, log {service.log_path}")
-        stage = Stage(plan, script, manifest, service, url, folder, console)
+        stage = Stage(
+            script=script,
+            units=plan.units,
+            manifest=manifest,
+            service=service,
+            url=url,
+            folder=folder,
+            console=console,
+        )
         results = [
             stage.release(version, first=number * plan.units)
             for number, version in enumerate(script.releases)
@@ -83,36 +91,27 @@ def tell(plan: Plan, *, as_json: bool) -> None:
         report.print_json(results)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Stage:
     """A running service with traffic to drive at it."""
 
-    def __init__(  # noqa: PLR0913 - the cast of the play, passed on by one caller
-        self,
-        plan: Plan,
-        script: Script,
-        manifest: SampleManifest,
-        service: processes.Watched,
-        url: str,
-        folder: Path,
-        console: Console,
-    ) -> None:
-        self._plan = plan
-        self._script = script
-        self._manifest = manifest
-        self._service = service
-        self._url = url
-        self._folder = folder
-        self._console = console
+    script: Script
+    units: int
+    manifest: SampleManifest
+    service: processes.Watched
+    url: str
+    folder: Path
+    console: Console
 
     def release(self, version: str, *, first: int) -> dict[str, Any]:
         """Release one version, from its deploy to its end; the object that `--json` prints."""
-        self._manifest.add_version(version)
-        deploy = self._manifest.deploy(version)
-        self._console.print(
-            f"[bold]3.[/] deployed [bold]{version}[/] over {self._script.live}, {deploy[:12]}; "
+        self.manifest.add_version(version)
+        deploy = self.manifest.deploy(version)
+        self.console.print(
+            f"[bold]3.[/] deployed [bold]{version}[/] over {self.script.live}, {deploy[:12]}; "
             f"{_CLIENTS} client processes ask and report"
         )
-        with Client(self._url) as client:
+        with Client(self.url) as client:
             self._wait_for(lambda: self._began(client, deploy), f"{version} to begin")
             clients = self._start_clients(first)
             try:
@@ -121,21 +120,21 @@ class Stage:
                 processes.end_all(clients)
             detail = client.get(f"/v1/rollouts/{deploy}")
             read_back = self._read_back(client)
-        result = report.result_of(detail, self._manifest.remote, deploy)
-        report.print_result(self._console, detail, result, read_back, self._manifest.remote)
+        result = report.result_of(detail, self.manifest.remote, deploy)
+        report.print_result(self.console, detail, result, read_back, self.manifest.remote)
         return result
 
     def _began(self, client: Client, deploy: str) -> bool:
-        self._service.revive()
+        self.service.revive()
         return any(each["id"] == deploy for each in client.get("/v1/rollouts")["rollouts"])
 
     def _watch(
         self, client: Client, deploy: str, clients: list[subprocess.Popen[bytes]]
     ) -> dict[str, Any]:
-        with Progress(self._console) as progress:
+        with Progress(self.console) as progress:
             while True:
-                if self._service.revive():
-                    progress.say(f"the service died; started again as process {self._service.pid}")
+                if self.service.revive():
+                    progress.say(f"the service died; started again as process {self.service.pid}")
                 detail = client.get(f"/v1/rollouts/{deploy}")
                 progress.update(detail)
                 if detail["rollout"]["phase"] not in ("Progressing", "Paused"):
@@ -162,25 +161,27 @@ class Stage:
 
     def _start_client(self, first: int, number: int) -> subprocess.Popen[bytes]:
         shift = Shift(
-            url=self._url,
-            agent=self._script.agent,
-            cases=self._script.cases,
+            url=self.url,
+            agent=self.script.agent,
+            cases=self.script.cases,
             first=first + number,
-            last=first + self._plan.units,
+            last=first + self.units,
             stride=_CLIENTS,
-            pace=self._script.pace / _CLIENTS,
+            pace=self.script.pace / _CLIENTS,
         )
-        path = self._folder / f"client-{number}.json"
+        path = self.folder / f"client-{number}.json"
         path.write_bytes(msgspec.json.encode(shift))
         command = [sys.executable, "-m", "tidegate.demo.clients", str(path)]
-        with (self._folder / f"client-{number}.log").open("ab") as log:
+        with (self.folder / f"client-{number}.log").open("ab") as log:
             return subprocess.Popen(command, stdout=log, stderr=log, stdin=subprocess.DEVNULL)
 
     def _read_back(self, client: Client) -> dict[str, int]:
         """How many of some fresh units are served each version now."""
         served: dict[str, int] = {}
         for number in range(_READ_BACK_UNITS):
-            version = client.assign(self._script.agent, f"read-back-{number}", expose=False)["version"]
+            version = client.assign(self.script.agent, f"read-back-{number}", expose=False)[
+                "version"
+            ]
             served[version] = served.get(version, 0) + 1
         return served
 
@@ -188,7 +189,9 @@ class Stage:
         give_up_at = time.monotonic() + _SETTLE_WITHIN_S
         while not condition():
             if time.monotonic() > give_up_at:
-                raise processes.DidNotStart(f"waited in vain for {what}; see {self._service.log_path}")
+                raise processes.DidNotStart(
+                    f"waited in vain for {what}; see {self.service.log_path}"
+                )
             time.sleep(0.05)
 
 

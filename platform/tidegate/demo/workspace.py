@@ -8,7 +8,7 @@ from tidegate.domain.errors import TidegateError
 _MARK = ".tidegate-demo"
 
 
-class FolderInUse(TidegateError):  # noqa: N818
+class FolderInUse(TidegateError):
     """The folder holds something that no demo made."""
 
     code = "folder_in_use"
@@ -22,7 +22,9 @@ def fresh_workspace(folder: Path) -> Path:
     """
     if folder.exists() and any(folder.iterdir()):
         if not (folder / _MARK).exists():
-            raise FolderInUse(f"{folder} is not empty and no demo made it; choose another --data-dir")
+            raise FolderInUse(
+                f"{folder} is not empty and no demo made it; choose another --data-dir"
+            )
         shutil.rmtree(folder)
     folder.mkdir(parents=True, exist_ok=True)
     (folder / _MARK).touch()

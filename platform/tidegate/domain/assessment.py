@@ -108,7 +108,8 @@ def _assess_incident(
     return Assessment(
         guardrail=name,
         baseline=Tally(
-            sum(stratum.baseline for stratum in strata), sum(stage.baseline.units for stage in stages)
+            sum(stratum.baseline for stratum in strata),
+            sum(stage.baseline.units for stage in stages),
         ),
         candidate=Tally(on_candidate, sum(stage.candidate.units for stage in stages)),
         log_e_harm=safe_logrank.log_e_harm(strata),
@@ -132,7 +133,10 @@ def _assess_outcome(
         )
         for stage in stages
     ]
-    won, lost = (sum(s.baseline_successes for s in strata), sum(s.baseline_failures for s in strata))
+    won, lost = (
+        sum(s.baseline_successes for s in strata),
+        sum(s.baseline_failures for s in strata),
+    )
     candidate_won = sum(stratum.candidate_successes for stratum in strata)
     candidate_lost = sum(stratum.candidate_failures for stratum in strata)
     return Assessment(

@@ -13,7 +13,8 @@ import msgspec
 from tidegate.domain.assessment import Assessment, assess, e_value_text, log_e_srm
 from tidegate.domain.evidence import Clock, Evidence
 from tidegate.domain.policy import Policy
-from tidegate.domain.quantities import PARTS, percent
+from tidegate.domain.quantities import percent
+from tidegate_sdk.bucketing import PARTS
 
 
 class Verdict(StrEnum):
@@ -104,12 +105,11 @@ def _progress(
     return _step_complete(policy, evidence, units, certified=step.certify)
 
 
-def _step_complete(
-    policy: Policy, evidence: Evidence, units: int, *, certified: bool
-) -> _Grounds:
+def _step_complete(policy: Policy, evidence: Evidence, units: int, *, certified: bool) -> _Grounds:
     share = percent(policy.steps[evidence.step].share_ppm)
     grounds = "every guardrail is certified" if certified else "no guardrail shows harm"
-    reason = f"{grounds} after {evidence.candidate_units} units on the candidate, {units} seen at {share}"
+    on_candidate = f"{evidence.candidate_units} units on the candidate"
+    reason = f"{grounds} after {on_candidate}, {units} seen at {share}"
     following = policy.steps[evidence.step + 1]
     if following.share_ppm == PARTS:
         return Verdict.PROMOTE, "all_steps_complete", reason, None

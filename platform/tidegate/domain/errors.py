@@ -26,7 +26,7 @@ class TidegateError(Exception):
     code: ClassVar[str] = "error"
 
 
-class InvalidManifest(TidegateError):  # noqa: N818 - the tree above reads as sentences
+class InvalidManifest(TidegateError):
     """A file of the manifest repository cannot be read as what it must be."""
 
     code = "invalid_manifest"
@@ -37,7 +37,7 @@ class InvalidManifest(TidegateError):  # noqa: N818 - the tree above reads as se
         super().__init__(f"{path}: {problem}")
 
 
-class UnknownAgent(TidegateError):  # noqa: N818
+class UnknownAgent(TidegateError):
     """The agent has no release in this environment."""
 
     code = "unknown_agent"
@@ -46,10 +46,12 @@ class UnknownAgent(TidegateError):  # noqa: N818
         self.agent = agent
         self.known = known
         names = ", ".join(known) if known else "none yet"
-        super().__init__(f"agent {agent!r} has no release in {environment!r}; known agents: {names}")
+        super().__init__(
+            f"agent {agent!r} has no release in {environment!r}; known agents: {names}"
+        )
 
 
-class UnknownCommit(TidegateError):  # noqa: N818
+class UnknownCommit(TidegateError):
     """No such commit in the manifest repository."""
 
     code = "unknown_commit"
@@ -59,7 +61,7 @@ class UnknownCommit(TidegateError):  # noqa: N818
         super().__init__(f"commit {commit!r} is not in the manifest repository")
 
 
-class UnknownRollout(TidegateError):  # noqa: N818
+class UnknownRollout(TidegateError):
     """No rollout has this id."""
 
     code = "unknown_rollout"
@@ -93,13 +95,13 @@ class HistoryRewritten(RepositoryError):
     code = "history_rewritten"
 
 
-class InvalidEvent(TidegateError):  # noqa: N818
+class InvalidEvent(TidegateError):
     """One event line is malformed; the rest of its batch is unaffected."""
 
     code = "invalid_event"
 
 
-class EventsRefused(TidegateError):  # noqa: N818
+class EventsRefused(TidegateError):
     """A batch as a whole was not taken; nothing of it is stored."""
 
     code = "events_refused"
@@ -129,7 +131,7 @@ class EventStoreUnavailable(EventsRefused):
     code = "event_store_unavailable"
 
 
-class InvalidRuns(TidegateError):  # noqa: N818
+class InvalidRuns(TidegateError):
     """A file of recorded runs lacks what a replay needs."""
 
     code = "invalid_runs"

@@ -65,7 +65,9 @@ def check(raw: Any) -> Event:
         raise InvalidEvent(str(error)) from error
     for field, text in (("event_id", event.event_id), ("unit", event.unit), ("agent", event.agent)):
         if not 0 < len(text) <= _LONGEST_TEXT:
-            raise InvalidEvent(f"{field} must have 1 to {_LONGEST_TEXT} characters, has {len(text)}")
+            raise InvalidEvent(
+                f"{field} must have 1 to {_LONGEST_TEXT} characters, has {len(text)}"
+            )
     if event.kind in ("outcome", "safety") and not event.name:
         raise InvalidEvent(f"an event of kind {event.kind!r} needs a name")
     if event.kind == "outcome" and event.value not in (0.0, 1.0):

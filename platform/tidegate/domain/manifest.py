@@ -7,14 +7,16 @@ they say what is served; see `serving`.
 
 from datetime import datetime
 from enum import StrEnum
-from typing import Literal
+from itertools import pairwise
+from typing import Final, Literal, TypeAlias
 
 import msgspec
 
 from tidegate.domain import quantities
-from tidegate_sdk.bucketing import HASH_VERSION
+from tidegate_sdk.bucketing import HASH_VERSION, PARTS
 
-API_VERSION = "tidegate/v1"
+API_VERSION: Final = "tidegate/v1"
+ApiVersion: TypeAlias = Literal["tidegate/v1"]
 SAFETY_KINDS = ("prompt_injection", "unexpected_tool", "error")
 """The safety events every agent has with no configuration."""
 
@@ -25,12 +27,12 @@ class Document(
     """Base of all files: unknown keys are errors, keys are written in camelCase."""
 
 
-class Budgets(Document):
+class Budgets(Document, frozen=True, kw_only=True):
     """How often the engine may be wrong.
 
     Attributes:
         false_rollback: P(a candidate no worse than its baseline is ever rolled back), in (0, 1).
-        false_promote: P(a candidate that breaches a margin reaches 100 %), per guardrail, in (0, 1).
+        false_promote: P(a candidate beyond a margin reaches 100 %), per guardrail, in (0, 1).
     """
 
     false_rollback: float = 0.05
@@ -45,16 +47,16 @@ class Budgets(Document):
                 raise ValueError(f"{name} is {value}, must lie strictly between 0 and 1")
 
 
-class Installation(Document, tag_field="kind", tag="Tidegate"):
+class Installation(Document, frozen=True, kw_only=True, tag_field="kind", tag="Tidegate"):
     """`tidegate.yaml`: what holds for the whole repository."""
 
-    api_version: Literal["tidegate/v1"]
+    api_version: ApiVersion = API_VERSION
     environments: tuple[str, ...]
     hash_version: Literal["murmur3-32/1"] = HASH_VERSION
     budgets: Budgets = msgspec.field(default_factory=Budgets)
 
 
-class Component(Document):
+class Component(Document, frozen=True, kw_only=True):
     """One pinned part of an agent version; which fields matter depends on the part."""
 
     name: str
@@ -63,24 +65,24 @@ class Component(Document):
     allowed: tuple[str, ...] = ()
 
 
-class AgentVersion(Document, tag_field="kind", tag="AgentVersion"):
+class AgentVersion(Document, frozen=True, kw_only=True, tag_field="kind", tag="AgentVersion"):
     """`agents/<agent>/versions/<version>.yaml`: everything that can change behaviour, pinned.
 
     Immutable once committed.
     """
 
-    api_version: Literal["tidegate/v1"]
+    api_version: ApiVersion = API_VERSION
     agent: str
     version: str
     components: dict[Literal["code", "prompts", "model", "tools", "memory"], Component] = {}
 
 
-class Guardrail(Document):
+class Guardrail(Document, frozen=True, kw_only=True):
     """One metric that must not get worse.
 
     Attributes:
         name: the safety event's or the outcome's name.
-        kind: "incident" (a safety event; more of them is harm) or "outcome" (a goal; fewer is harm).
+        kind: "incident" (a safety event; more is harm) or "outcome" (a goal; fewer is harm).
         weight: share of the false-rollback budget, relative to the other guardrails' weights.
         margin: what must be excluded before promotion: for incidents a rate ratio above 1, for
             outcomes an absolute loss of the success rate in (0, 1).
@@ -118,7 +120,7 @@ class Guardrail(Document):
         return quantities.fraction(self.negligible)
 
 
-class Metrics(Document, tag_field="kind", tag="Metrics"):
+class Metrics(Document, frozen=True, kw_only=True, tag_field="kind", tag="Metrics"):
     """`agents/<agent>/metrics.yaml`: what is watched for one agent.
 
     Attributes:
@@ -126,7 +128,7 @@ class Metrics(Document, tag_field="kind", tag="Metrics"):
         window: how long after its exposure a unit with no recorded outcome still counts as open.
     """
 
-    api_version: Literal["tidegate/v1"]
+    api_version: ApiVersion = API_VERSION
     agent: str
     guardrails: tuple[Guardrail, ...] = tuple(Guardrail(name=name) for name in SAFETY_KINDS)
     window: str = "10m"
@@ -143,7 +145,7 @@ class Metrics(Document, tag_field="kind", tag="Metrics"):
         return quantities.seconds(self.window)
 
 
-class Pause(Document):
+class Pause(Document, frozen=True, kw_only=True):
     """How long a step lasts at least."""
 
     duration: str
@@ -152,7 +154,7 @@ class Pause(Document):
         quantities.seconds(self.duration)
 
 
-class Step(Document):
+class Step(Document, frozen=True, kw_only=True):
     """One step of a canary.
 
     Attributes:
@@ -183,7 +185,7 @@ class Step(Document):
         return quantities.seconds(self.pause.duration) if self.pause else 0
 
 
-class Canary(Document):
+class Canary(Document, frozen=True, kw_only=True):
     """The canary strategy: steps of rising share.
 
     Attributes:
@@ -196,22 +198,22 @@ class Canary(Document):
 
     def __post_init__(self) -> None:
         shares = [step.share_ppm for step in self.steps]
-        if not shares or shares[-1] != quantities.PARTS or shares[0] == 0:
+        if not shares or shares[-1] != PARTS or shares[0] == 0:
             raise ValueError("steps must begin above 0% and end with setWeight: 100%")
-        if any(later <= earlier for earlier, later in zip(shares, shares[1:], strict=False)):
+        if any(later <= earlier for earlier, later in pairwise(shares)):
             raise ValueError("steps must raise setWeight each time; a ramp never falls")
 
 
-class Strategy(Document):
+class Strategy(Document, frozen=True, kw_only=True):
     """How a new version takes over. One strategy today: `canary`."""
 
     canary: Canary
 
 
-class AgentRelease(Document, tag_field="kind", tag="AgentRelease"):
+class AgentRelease(Document, frozen=True, kw_only=True, tag_field="kind", tag="AgentRelease"):
     """`envs/<env>/<agent>.yaml`, INTENT: the version that people want, and how it should come."""
 
-    api_version: Literal["tidegate/v1"]
+    api_version: ApiVersion = API_VERSION
     agent: str
     version: str
     strategy: Strategy
@@ -230,7 +232,7 @@ class Phase(StrEnum):
     DEGRADED = "Degraded"
 
 
-class BadVersion(Document):
+class BadVersion(Document, frozen=True, kw_only=True):
     """A version that was rolled back; it does not return unless INTENT says `force: true`."""
 
     version: str
@@ -238,7 +240,7 @@ class BadVersion(Document):
     reason: str
 
 
-class ReleaseState(Document, tag_field="kind", tag="ReleaseState"):
+class ReleaseState(Document, frozen=True, kw_only=True, tag_field="kind", tag="ReleaseState"):
     """`envs/<env>/state/<agent>.yaml`, STATE: how far the engine has come. Engine-owned.
 
     Attributes:
@@ -249,7 +251,7 @@ class ReleaseState(Document, tag_field="kind", tag="ReleaseState"):
         bad: versions that were rolled back.
     """
 
-    api_version: Literal["tidegate/v1"]
+    api_version: ApiVersion = API_VERSION
     agent: str
     attempt: str
     phase: Phase

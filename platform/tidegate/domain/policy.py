@@ -37,9 +37,7 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
         return -math.log(self.budgets.false_promote)
 
 
-def policy_of(
-    environment: str, intent: AgentRelease, metrics: Metrics, budgets: Budgets
-) -> Policy:
+def policy_of(environment: str, intent: AgentRelease, metrics: Metrics, budgets: Budgets) -> Policy:
     """The policy in force for a release.
 
     Raises:

@@ -19,7 +19,9 @@ def share_ppm(value: int | str) -> int:
     if isinstance(value, str):
         match = _PERCENT.match(value.strip())
         if match is None:
-            raise ValueError(f'{value!r} is no share: write "1%", or an integer in parts per million')
+            raise ValueError(
+                f'{value!r} is no share: write "1%", or an integer in parts per million'
+            )
         exact = Fraction(match.group(1)) * PARTS / 100
         if exact.denominator != 1:
             raise ValueError(f"{value!r} is finer than 1 part per million")
@@ -42,7 +44,9 @@ def seconds(value: str) -> int:
     """
     match = _DURATION.match(value.strip())
     if match is None:
-        raise ValueError(f'{value!r} is no duration: write a number and s, m, h or d, such as "10m"')
+        raise ValueError(
+            f'{value!r} is no duration: write a number and s, m, h or d, such as "10m"'
+        )
     return int(match.group(1)) * _SECONDS[match.group(2)]
 
 

@@ -65,10 +65,12 @@ class Release(msgspec.Struct, frozen=True, kw_only=True):
         return self.state.step_started if self.state is not None and self.in_rollout else None
 
     def arm(self, unit: str) -> Arm | None:
-        """The arm of a unit, a function of the unit and this commit alone; None outside a rollout."""
+        """The arm of a unit, by the unit and this commit alone; None outside a rollout."""
         if not self.in_rollout or self.state is None:
             return None
-        return "candidate" if in_share(self.state.salt, unit, self.traffic.share_ppm) else "baseline"
+        return (
+            "candidate" if in_share(self.state.salt, unit, self.traffic.share_ppm) else "baseline"
+        )
 
     def version(self, unit: str) -> str:
         """The version a unit is served."""

@@ -10,21 +10,16 @@ from datetime import datetime
 import msgspec
 
 from tidegate.domain import manifest_files as files
+from tidegate.domain.commits import PlannedCommit
 from tidegate.domain.decision import Decision, Verdict
 from tidegate.domain.evidence import Clock, Evidence
-from tidegate.domain.manifest import API_VERSION, BadVersion, Phase, ReleaseState
-from tidegate.domain.quantities import PARTS, percent
+from tidegate.domain.manifest import BadVersion, Phase, ReleaseState
+from tidegate.domain.quantities import percent
 from tidegate.domain.record import DecisionRecord, digest_of, to_json
 from tidegate.domain.release import Release
+from tidegate_sdk.bucketing import PARTS
 
 _WINDOW_LENGTH = 5  # versions that may be served again at once
-
-
-class PlannedCommit(msgspec.Struct, frozen=True, kw_only=True):
-    """One commit to make: contents by path, and the message."""
-
-    message: str
-    contents: dict[str, bytes]
 
 
 class Deploy(msgspec.Struct, frozen=True, kw_only=True):
@@ -121,8 +116,8 @@ def commits_of(
 def next_state(release: Release, record: DecisionRecord) -> ReleaseState:
     """STATE after a decision.
 
-    STATE names the attempt that it belongs to. After a rollback that is the attempt that failed: the
-    revert that follows makes a new attempt, for which STATE is void, and INTENT then names the
+    STATE names the attempt that it belongs to. After a rollback that is the attempt that failed:
+    the revert that follows makes a new attempt, for which STATE is void, and INTENT then names the
     stable version, which is served at once.
     """
     state = _carried(release, record)
@@ -141,7 +136,6 @@ def _carried(release: Release, record: DecisionRecord) -> ReleaseState:
     """What any next STATE keeps of the last."""
     before = release.state
     return ReleaseState(
-        api_version=API_VERSION,
         agent=record.agent,
         attempt=record.rollout,
         phase=Phase.HEALTHY,

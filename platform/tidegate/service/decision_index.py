@@ -3,13 +3,10 @@
 import re
 
 from tidegate.domain import manifest_files as files
+from tidegate.domain.commits import CommitInfo
+from tidegate.domain.journal import IndexedDecision
 from tidegate.domain.record import DecisionRecord, digest_of, from_json
-from tidegate.service.ports import (
-    CommitInfo,
-    ControlDatabase,
-    IndexedDecision,
-    ManifestRepository,
-)
+from tidegate.service.ports import ControlDatabase, ManifestRepository
 
 _REVERTS = re.compile(r"^This reverts commit ([0-9a-f]{40})\.$", re.MULTILINE)
 

@@ -15,6 +15,7 @@ from tidegate.domain.decision import Decision, Verdict, decide
 from tidegate.domain.errors import HeadMoved, RemoteUnreachable, RepositoryError, TidegateError
 from tidegate.domain.evidence import Clock as Instants
 from tidegate.domain.evidence import Evidence
+from tidegate.domain.journal import Look, Override
 from tidegate.domain.manifest import Phase
 from tidegate.domain.record import DecisionRecord
 from tidegate.domain.release import Release
@@ -24,9 +25,7 @@ from tidegate.service.ports import (
     Clock,
     ControlDatabase,
     EventStore,
-    Look,
     ManifestRepository,
-    Override,
 )
 from tidegate.service.served_manifest import ServedManifest
 

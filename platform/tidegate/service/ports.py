@@ -4,31 +4,10 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Protocol
 
-import msgspec
-
+from tidegate.domain.commits import CommitInfo, PlannedCommit
 from tidegate.domain.events import StoredEvent
 from tidegate.domain.evidence import StageCounts
-from tidegate.domain.write_back import PlannedCommit
-
-
-class CommitInfo(msgspec.Struct, frozen=True, kw_only=True):
-    """One commit as plain data."""
-
-    commit: str
-    parent: str | None
-    message: str
-    committed_at: datetime
-
-    @property
-    def subject(self) -> str:
-        """First line of the message."""
-        return self.message.split("\n", 1)[0]
-
-    def trailer(self, name: str) -> str | None:
-        """Value of a trailer line such as "Tidegate-Rule: harm", if there is one."""
-        prefix = f"{name}: "
-        lines = (line for line in self.message.splitlines() if line.startswith(prefix))
-        return next((line.removeprefix(prefix) for line in lines), None)
+from tidegate.domain.journal import IndexedDecision, Look, Override
 
 
 class Clock(Protocol):
@@ -131,59 +110,8 @@ class EventStore(Protocol):
         """When the first incident (or failed outcome) of a guardrail on the candidate arrived."""
 
 
-class Look(msgspec.Struct, frozen=True, kw_only=True):
-    """One look of the engine at a rollout: a point of the charts."""
-
-    rollout: str
-    at: datetime
-    seq: int
-    step: int
-    share_ppm: int
-    units: int
-    candidate_units: int
-    verdict: str
-    rule: str
-    reason: str
-    log_e_values: dict[str, float]
-    log_thresholds: dict[str, float]
-
-
-class IndexedDecision(msgspec.Struct, frozen=True, kw_only=True):
-    """A decision commit, as indexed from git."""
-
-    decision_id: str
-    commit: str
-    rollout: str
-    environment: str
-    agent: str
-    verdict: str
-    rule: str
-    reason: str
-    guardrail: str | None
-    step: int
-    baseline: str
-    candidate: str
-    decided_at: datetime
-    reverts: str | None = None
-    pushed_at: datetime | None = None
-    first_harm_at: datetime | None = None
-
-
-class Override(msgspec.Struct, frozen=True, kw_only=True):
-    """A rollback that is in force before git knows of it.
-
-    Attributes:
-        seq: the last event of the evidence that led to it, so that it can be decided again.
-    """
-
-    rollout: str
-    reason: str
-    seq: int
-    at: datetime
-
-
 class ControlDatabase(Protocol):
-    """What neither git nor the event log holds. All of it but overrides can be rebuilt from them."""
+    """What neither git nor the event log holds. It can be rebuilt but for overrides."""
 
     def add_look(self, look: Look) -> None:
         """Keep one look."""

@@ -10,6 +10,7 @@ from tidegate.domain.assessment import Assessment, assess
 from tidegate.domain.decision import Verdict
 from tidegate.domain.errors import UnknownRollout
 from tidegate.domain.evidence import Evidence
+from tidegate.domain.journal import IndexedDecision
 from tidegate.domain.manifest import Step
 from tidegate.domain.record import DecisionRecord, from_json
 from tidegate.domain.release import Release
@@ -17,7 +18,6 @@ from tidegate.service.ports import (
     Clock,
     ControlDatabase,
     EventStore,
-    IndexedDecision,
     ManifestRepository,
 )
 from tidegate.service.served_manifest import ServedManifest

@@ -112,9 +112,7 @@ class ServedManifest:
         """Serve an agent's baseline to every unit at once, before git knows."""
         current = self.current
         halted = current.releases[agent].halted(reason)
-        self.current = msgspec.structs.replace(
-            current, releases=current.releases | {agent: halted}
-        )
+        self.current = msgspec.structs.replace(current, releases=current.releases | {agent: halted})
 
     def deploy_of(self, release: Release) -> Deploy:
         """The commit that began a release's attempt, and what INTENT was before it.
@@ -126,7 +124,9 @@ class ServedManifest:
         path = files.intent_path(release.environment, release.agent)
         before = self._repository.read(info.parent, path) if info.parent else None
         if before is None:
-            raise InvalidManifest(path, f"{info.commit[:12]} created it; there is nothing to revert to")
+            raise InvalidManifest(
+                path, f"{info.commit[:12]} created it; there is nothing to revert to"
+            )
         return Deploy(commit=info.commit, subject=info.subject, intent_before=before)
 
     def _load(self, commit: str, *, head: str, problems: dict[str, str]) -> Snapshot:
@@ -165,12 +165,14 @@ class ServedManifest:
         installation = self._parse(commit, files.INSTALLATION_PATH, Installation)
         intent = self._parse(commit, intent_path, AgentRelease)
         if intent.agent != agent or not files.is_name(agent):
-            raise InvalidManifest(intent_path, f"agent is {intent.agent!r}, the file is {agent!r}'s")
+            raise InvalidManifest(
+                intent_path, f"agent is {intent.agent!r}, the file is {agent!r}'s"
+            )
         state = self._parse_if_there(
             commit, files.state_path(self.environment, agent), ReleaseState
         )
         metrics = self._parse_if_there(commit, files.metrics_path(agent), Metrics) or Metrics(
-            api_version="tidegate/v1", agent=agent
+            agent=agent
         )
         attempt = self._repository.last_change(commit, intent_path)
         traffic = traffic_of(intent, state, attempt, self._version_before(attempt, intent_path))
