@@ -115,9 +115,18 @@ class Engine:
             return start_of(release, self._clock.now(), self._events.last_seq())
         override = self._control.open_overrides().get(release.attempt)
         if override is not None:
-            # The same events as then: later ones must not talk a rollback out of being recorded.
-            return self._look_at(release, override.seq)
+            return self._overridden(release, override)
         return self._look_at(release, self._events.last_seq()) if release.in_rollout else None
+
+    def _overridden(self, release: Release, override: Override) -> DecisionRecord | None:
+        """The rollback that is in force, as long as git does not have it.
+
+        It is decided on the same events as then: later ones must not talk it out of being recorded.
+        """
+        known = self._control.decisions(override.rollout)
+        if any(each.verdict == Verdict.ROLL_BACK.value for each in known):
+            return None  # git has it, but head cannot be read yet: the override goes on
+        return self._look_at(release, override.seq)
 
     def _look_at(self, release: Release, seq: int) -> DecisionRecord | None:
         evidence = self._evidence(release, seq)
@@ -170,8 +179,6 @@ class Engine:
 
     def _settle_books(self, record: DecisionRecord, published: list[str]) -> None:
         pushed_at = self._clock.now()
-        if record.decision.verdict is Verdict.ROLL_BACK:
-            self._control.settle_override(record.rollout)
         self._reload()
         guardrail = record.decision.guardrail
         if guardrail is not None:
@@ -193,8 +200,13 @@ class Engine:
     def _reload(self) -> None:
         before = self._manifest.current.served
         snapshot = self._manifest.reload()
-        if snapshot.served is not None and snapshot.served != before:
+        if snapshot.served is None:
+            return
+        if snapshot.served != before:
             self._index.catch_up(snapshot.served)
+        served = {release.attempt for release in snapshot.releases.values()}
+        for rollout in self._control.open_overrides().keys() - served:
+            self._control.settle_override(rollout)  # git has caught up: another attempt is served
 
 
 class EngineLoop:
