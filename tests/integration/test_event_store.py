@@ -26,7 +26,9 @@ def store(tmp_path: Path) -> Iterator[DuckDBEvents]:
     made.close()
 
 
-def _exposure(unit: str, *, step: int = 0, arm: str | None = "candidate", rollout: str = "r") -> StoredEvent:
+def _exposure(
+    unit: str, *, step: int = 0, arm: str | None = "candidate", rollout: str = "r"
+) -> StoredEvent:
     return StoredEvent(
         event=Event(
             event_id=f"{unit}/{rollout}/{step}/{arm}", unit=unit, agent="a", kind="exposure"
@@ -217,7 +219,9 @@ def _recomputed(events: list[StoredEvent]) -> dict[tuple[int, int], StageCounts]
     matured = {unit for unit, name in firsts if name == "goal"}
 
     def counts(step: int, arm: str) -> ArmCounts:
-        mine = [(name, value) for (_, name), (s, a, value) in firsts.items() if (s, a) == (step, arm)]
+        mine = [
+            (name, value) for (_, name), (s, a, value) in firsts.items() if (s, a) == (step, arm)
+        ]
         errors = sum(name == "error" for name, _ in mine)
         goals = [value for name, value in mine if name == "goal"]
         members = units.get((step, arm), set())

@@ -49,7 +49,7 @@ def _demo_repository(data_dir: Path, console: Console) -> str:
     if not remote.exists():
         console.print(f"{remote} is not there yet: beginning one with agent support, version v1")
         data_dir.mkdir(parents=True, exist_ok=True)
-        SampleManifest(data_dir, "support", None).begin("v1")
+        SampleManifest(data_dir, "support").begin("v1")
     return str(remote)
 
 

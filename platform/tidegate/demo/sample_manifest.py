@@ -49,12 +49,20 @@ class SampleManifest:
         folder: where both are made.
         agent: name of the agent.
         guardrails: names of the guardrails that may decide; all if None.
+        salt: which units come first; left to each attempt if None.
     """
 
-    def __init__(self, folder: Path, agent: str, guardrails: tuple[str, ...] | None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        agent: str,
+        guardrails: tuple[str, ...] | None = None,
+        salt: str | None = None,
+    ) -> None:
         self.remote = folder / "manifest.git"
         self.agent = agent
         self._strategy = Strategy(canary=Canary(steps=STEPS, guardrails=guardrails))
+        self._salt = salt
         create_bare(self.remote)
         self._clone = GitManifest(
             folder / "release-engineer.git", str(self.remote), author=RELEASE_ENGINEER
@@ -99,7 +107,9 @@ class SampleManifest:
         )
 
     def _intent_file(self, version: str) -> bytes:
-        intent = AgentRelease(agent=self.agent, version=version, strategy=self._strategy)
+        intent = AgentRelease(
+            agent=self.agent, version=version, strategy=self._strategy, salt=self._salt
+        )
         return files.render(intent)
 
     def _commit(self, message: str, contents: dict[str, bytes]) -> str:

@@ -65,7 +65,7 @@ def tell(plan: Plan, *, as_json: bool) -> None:
     console = Console(stderr=as_json, highlight=False, soft_wrap=True)
     script = _script(plan)
     folder = fresh_workspace(plan.data_dir) if plan.data_dir else _temporary()
-    manifest = SampleManifest(folder, script.agent, _deciding(plan))
+    manifest = SampleManifest(folder, script.agent, _deciding(plan), salt=f"demo-{plan.seed}")
     manifest.begin(script.live)
     console.print(f"[bold]1.[/] manifest repository {manifest.remote}")
     port = plan.port or processes.free_port()

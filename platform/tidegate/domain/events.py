@@ -10,6 +10,7 @@ from tidegate.domain.release import Release
 
 Kind = Literal["exposure", "outcome", "safety", "tool_call", "score"]
 _LONGEST_TEXT = 256
+_YEAR_3000 = 32_503_680_000.0
 
 
 class Event(msgspec.Struct, frozen=True, kw_only=True):
@@ -68,6 +69,8 @@ def check(raw: Any) -> Event:
             raise InvalidEvent(
                 f"{field} must have 1 to {_LONGEST_TEXT} characters, has {len(text)}"
             )
+    if isinstance(event.ts, float) and not 0.0 <= event.ts < _YEAR_3000:
+        raise InvalidEvent(f"ts must be seconds since 1970 or an RFC 3339 text, not {event.ts:g}")
     if event.kind in ("outcome", "safety") and not event.name:
         raise InvalidEvent(f"an event of kind {event.kind!r} needs a name")
     if event.kind == "outcome" and event.value not in (0.0, 1.0):

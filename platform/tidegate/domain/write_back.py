@@ -170,7 +170,7 @@ def _in_rollout(state: ReleaseState, release: Release, record: DecisionRecord) -
         candidate=record.candidate,
         step=step,
         weight=release.policy.steps[step].share_ppm,
-        salt=f"{record.agent}:{record.rollout[:12]}",
+        salt=release.intent.salt or f"{record.agent}:{record.rollout[:12]}",
         step_started=started,
     )
 
