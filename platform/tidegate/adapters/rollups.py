@@ -42,22 +42,25 @@ WITH fresh AS MATERIALIZED (
     FROM events
     WHERE kind IN ('safety', 'outcome') AND seq > $done AND seq <= $last
 ),
-exposed AS (
-    SELECT * FROM unit_exposures WHERE unit IN (SELECT unit FROM fresh)
-),
 attributed AS (
-    SELECT exposed.rollout, exposed.step, exposed.arm, fresh.*
-    FROM fresh ASOF JOIN exposed ON (
+    SELECT fresh.unit, fresh.kind, fresh.name, fresh.seq,
+           any_value(fresh.value) AS value, any_value(fresh.received_at) AS received_at,
+           arg_max(
+               {'rollout': exposed.rollout, 'step': exposed.step, 'arm': exposed.arm}, exposed.seq
+           ) AS place
+    FROM fresh JOIN unit_exposures AS exposed ON (
         fresh.environment = exposed.environment AND fresh.agent = exposed.agent
         AND fresh.unit = exposed.unit AND fresh.seq >= exposed.seq
     )
-    WHERE exposed.arm IS NOT NULL
+    GROUP BY fresh.unit, fresh.kind, fresh.name, fresh.seq
 ),
 firsts AS (
-    SELECT rollout, unit, kind, name, arg_min(step, seq) AS step, arg_min(arm, seq) AS arm,
-           arg_min(value, seq) AS value, min(seq) AS seq, min(received_at) AS received_at
+    SELECT place.rollout AS rollout, unit, kind, name, arg_min(place.step, seq) AS step,
+           arg_min(place.arm, seq) AS arm, arg_min(value, seq) AS value, min(seq) AS seq,
+           min(received_at) AS received_at
     FROM attributed
-    GROUP BY rollout, unit, kind, name
+    WHERE place.arm IS NOT NULL
+    GROUP BY place.rollout, unit, kind, name
 )
 INSERT INTO unit_reports
 SELECT * FROM firsts ANTI JOIN unit_reports AS known ON (

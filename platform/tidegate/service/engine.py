@@ -218,7 +218,7 @@ class EngineLoop:
         rest_s: seconds between looks at least, so that a look takes in many events.
     """
 
-    def __init__(self, engine: Engine, *, poll_s: float, rest_s: float = 0.05) -> None:
+    def __init__(self, engine: Engine, *, poll_s: float, rest_s: float = 0.01) -> None:
         self._engine = engine
         self._poll_s = poll_s
         self._rest_s = rest_s
