@@ -13,6 +13,7 @@ from typing import Any
 import duckdb
 import pandas as pd
 import pytest
+
 from tidegate.domain.record import from_json
 
 INTENT = "envs/production/assistant.yaml"

@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 
 import duckdb
+
 from tidegate.demo import processes
 from tidegate.demo.sample_manifest import SampleManifest
 from tidegate_sdk import Client
@@ -16,7 +17,7 @@ _KILLS = 4
 
 
 def test_no_acknowledged_event_is_lost_and_none_is_stored_twice(tmp_path: Path) -> None:
-    engineer = SampleManifest(tmp_path, "support", None)
+    engineer = SampleManifest(tmp_path, "support")
     engineer.begin("v1")
     port = processes.free_port()
     url = f"http://127.0.0.1:{port}"
@@ -45,9 +46,7 @@ def test_no_acknowledged_event_is_lost_and_none_is_stored_twice(tmp_path: Path) 
             processes.wait_until_ready(service, url)
         done.set()
         sender.join()
-    connection = duckdb.connect(str(tmp_path / "events.duckdb"), read_only=True)
-    stored = [row[0] for row in connection.execute("SELECT event_id FROM events").fetchall()]
-    connection.close()
+    stored = _stored_ids(tmp_path)
     assert len(stored) == len(set(stored))
     assert set(acknowledged) <= set(stored)
     assert len(acknowledged) > 1000
@@ -61,3 +60,10 @@ def _event(number: int) -> dict[str, object]:
         "kind": "safety",
         "name": "error",
     }
+
+
+def _stored_ids(folder: Path) -> list[str]:
+    connection = duckdb.connect(str(folder / "events.duckdb"), read_only=True)
+    rows = connection.execute("SELECT event_id FROM events").fetchall()
+    connection.close()
+    return [row[0] for row in rows]

@@ -1,16 +1,16 @@
 """The HTTP face, asked over real HTTP of a real service process."""
 
+import http.client
 import json
 import subprocess
 import sys
-import urllib.error
-import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
+
 from tidegate.demo import processes
 from tidegate.demo.sample_manifest import SampleManifest
 from tidegate_sdk import Client, RequestRefused
@@ -24,13 +24,12 @@ class Running:
     process: processes.Watched
 
     def call(self, method: str, path: str, body: bytes | None = None) -> tuple[int, Any]:
-        request = urllib.request.Request(self.url + path, data=body, method=method)
-        request.add_header("Content-Type", "application/json")
-        try:
-            with urllib.request.urlopen(request, timeout=20) as answer:
-                return answer.status, _decoded(answer.read())
-        except urllib.error.HTTPError as error:
-            return error.code, _decoded(error.read())
+        connection = http.client.HTTPConnection(self.url.removeprefix("http://"), timeout=20)
+        connection.request(method, path, body, {"Content-Type": "application/json"})
+        answer = connection.getresponse()
+        status, content = answer.status, answer.read()
+        connection.close()
+        return status, _decoded(content)
 
     def post(self, path: str, body: object) -> tuple[int, Any]:
         return self.call("POST", path, json.dumps(body).encode())

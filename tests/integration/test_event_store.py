@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+
 from tidegate.adapters.duckdb_events import DuckDBEvents
 from tidegate.domain.errors import EventStoreUnavailable
 from tidegate.domain.events import Event, StoredEvent
@@ -82,9 +83,8 @@ def test_duplicates_are_known_after_a_restart(store: DuckDBEvents, tmp_path: Pat
     again.close()
 
 
-def test_a_second_process_is_told_that_the_store_is_in_use(
-    store: DuckDBEvents, tmp_path: Path
-) -> None:
+@pytest.mark.usefixtures("store")
+def test_a_second_process_is_told_that_the_store_is_in_use(tmp_path: Path) -> None:
     code = (
         "import sys; from pathlib import Path\n"
         "from tidegate.adapters.duckdb_events import DuckDBEvents\n"

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+
 from tidegate.adapters.git_manifest import GitManifest, create_bare
 from tidegate.domain.commits import PlannedCommit
 from tidegate.domain.errors import HeadMoved, RemoteUnreachable, RepositoryError, UnknownCommit

@@ -1,17 +1,18 @@
 """How a healthy version goes from 1 % to 100 %, one commit a step."""
 
-from tidegate.domain.manifest import Phase
 from tidegate.domain.decision import Verdict
+from tidegate.domain.manifest import Phase
+from worlds import World
 
 
-def _healthy(world, count: int, prefix: str) -> None:
+def _healthy(world: World, count: int, prefix: str) -> None:
     """Units that all reach their goal, with no incident."""
     units = [f"{prefix}{number}" for number in range(count)]
     world.expose(units)
     world.report(units, "outcome", "goal", 1.0)
 
 
-def test_a_deploy_begins_at_the_first_step_with_a_commit_of_the_engine(canary) -> None:
+def test_a_deploy_begins_at_the_first_step_with_a_commit_of_the_engine(canary: World) -> None:
     assert canary.subjects()[:2] == [
         "support: start canary of v2 at 1%",
         "Deploy support v2",
@@ -19,14 +20,14 @@ def test_a_deploy_begins_at_the_first_step_with_a_commit_of_the_engine(canary) -
     assert canary.release.traffic.share_ppm == 10_000
 
 
-def test_nothing_is_served_to_the_candidate_before_an_engine_watches(world) -> None:
+def test_nothing_is_served_to_the_candidate_before_an_engine_watches(world: World) -> None:
     world.engineer.deploy("v2")
     world.engine.refresh()
     assert world.release.traffic.phase is Phase.PENDING
     assert {world.release.version(f"u{number}") for number in range(5000)} == {"v1"}
 
 
-def test_a_step_is_left_once_its_units_have_been_seen(canary) -> None:
+def test_a_step_is_left_once_its_units_have_been_seen(canary: World) -> None:
     _healthy(canary, 1999, "a")
     canary.turn()
     assert canary.release.traffic.share_ppm == 10_000
@@ -36,7 +37,7 @@ def test_a_step_is_left_once_its_units_have_been_seen(canary) -> None:
     assert canary.subjects()[0] == "support: advance v2 to 5% (step 2 of 5)"
 
 
-def test_a_healthy_version_is_promoted_step_by_step(canary) -> None:
+def test_a_healthy_version_is_promoted_step_by_step(canary: World) -> None:
     attempt = canary.release.attempt
     for step in range(4):
         _healthy(canary, 2000, f"s{step}-")
@@ -52,7 +53,7 @@ def test_a_healthy_version_is_promoted_step_by_step(canary) -> None:
     assert canary.views.one(attempt).rollout.phase == "Completed"
 
 
-def test_after_a_promotion_a_persons_revert_is_served_at_once_and_recorded(canary) -> None:
+def test_after_a_promotion_a_persons_revert_is_served_at_once_and_recorded(canary: World) -> None:
     deploy = canary.release.attempt
     for step in range(4):
         _healthy(canary, 2000, f"s{step}-")
@@ -65,7 +66,7 @@ def test_after_a_promotion_a_persons_revert_is_served_at_once_and_recorded(canar
     assert canary.subjects()[0] == "support: v1 is live (superseded)"
 
 
-def test_every_decision_commit_can_be_taken_again_from_its_record(canary) -> None:
+def test_every_decision_commit_can_be_taken_again_from_its_record(canary: World) -> None:
     for step in range(4):
         _healthy(canary, 2000, f"s{step}-")
         canary.turn()
@@ -84,7 +85,7 @@ def test_every_decision_commit_can_be_taken_again_from_its_record(canary) -> Non
         assert record.recompute() == record.decision
 
 
-def test_a_decision_can_be_taken_again_from_the_event_log_up_to_its_seq(canary) -> None:
+def test_a_decision_can_be_taken_again_from_the_event_log_up_to_its_seq(canary: World) -> None:
     for step in range(4):
         _healthy(canary, 2000, f"s{step}-")
         canary.turn()
@@ -94,7 +95,7 @@ def test_a_decision_can_be_taken_again_from_the_event_log_up_to_its_seq(canary) 
             assert stages == record.evidence.stages
 
 
-def test_a_split_that_is_not_the_manifests_pauses_the_rollout(canary) -> None:
+def test_a_split_that_is_not_the_manifests_pauses_the_rollout(canary: World) -> None:
     units = canary.units("candidate", 60, prefix="srm-")
     canary.expose(units)
     canary.turn()

@@ -1,21 +1,24 @@
 """People, other writers and broken things: what must hold when the world is not as it was."""
 
-from pathlib import Path
+from typing import NoReturn
 
 import pytest
+
+from tidegate.domain.commits import PlannedCommit
 from tidegate.domain.manifest import Phase
+from worlds import World
 
 INTENT = "envs/production/support.yaml"
 
 
-def test_a_persons_revert_takes_effect_at_the_next_fetch(canary) -> None:
+def test_a_persons_revert_takes_effect_at_the_next_fetch(canary: World) -> None:
     canary.person().revert(canary.release.attempt)
     canary.engine.refresh()
     assert canary.release.traffic.phase is Phase.HEALTHY
     assert {canary.release.version(f"u{number}") for number in range(5000)} == {"v1"}
 
 
-def test_a_persons_revert_is_recorded_and_never_undone(canary) -> None:
+def test_a_persons_revert_is_recorded_and_never_undone(canary: World) -> None:
     revert = canary.person().revert(canary.release.attempt)
     for _ in range(5):
         canary.turn()
@@ -27,14 +30,16 @@ def test_a_persons_revert_is_recorded_and_never_undone(canary) -> None:
     assert canary.release.version("anyone") == "v1"
 
 
-def test_a_person_who_reverts_while_the_engine_decides_wins(canary, monkeypatch) -> None:
+def test_a_person_who_reverts_while_the_engine_decides_wins(
+    canary: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The person pushes after the engine has decided and before it pushes."""
     canary.harm()
     person = canary.person()
     publish = canary.repository.publish
     pushed: list[str] = []
 
-    def slow_publish(parent, commits):
+    def slow_publish(parent: str, commits: list[PlannedCommit]) -> list[str]:
         if not pushed:
             pushed.append(person.revert(canary.release.attempt))
         return publish(parent, commits)
@@ -48,13 +53,15 @@ def test_a_person_who_reverts_while_the_engine_decides_wins(canary, monkeypatch)
     assert canary.git("log", "-2", "--format=%an", "main").split("\n")[1] == "Person"
 
 
-def test_an_unrelated_push_only_makes_the_engine_decide_again(canary, monkeypatch) -> None:
+def test_an_unrelated_push_only_makes_the_engine_decide_again(
+    canary: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
     canary.harm()
     person = canary.person()
     publish = canary.repository.publish
     pushed: list[str] = []
 
-    def slow_publish(parent, commits):
+    def slow_publish(parent: str, commits: list[PlannedCommit]) -> list[str]:
         if not pushed:
             pushed.append(person.commit("notes.txt", "unrelated\n", "Write notes"))
         return publish(parent, commits)
@@ -68,7 +75,7 @@ def test_an_unrelated_push_only_makes_the_engine_decide_again(canary, monkeypatc
     ]
 
 
-def test_two_engines_on_one_repository_write_a_decision_once(canary, tmp_path: Path) -> None:
+def test_two_engines_on_one_repository_write_a_decision_once(canary: World) -> None:
     canary.harm()
     canary.engine.look()
     head = canary.head()
@@ -77,7 +84,7 @@ def test_two_engines_on_one_repository_write_a_decision_once(canary, tmp_path: P
     assert canary.head() == head
 
 
-def test_an_unreachable_remote_does_not_delay_a_rollback(canary) -> None:
+def test_an_unreachable_remote_does_not_delay_a_rollback(canary: World) -> None:
     canary.harm()
     away = canary.remote.rename(canary.remote.with_suffix(".away"))
     canary.turn()
@@ -86,7 +93,7 @@ def test_an_unreachable_remote_does_not_delay_a_rollback(canary) -> None:
     away.rename(canary.remote)
 
 
-def test_an_override_survives_a_restart_and_reaches_git_when_it_is_back(canary) -> None:
+def test_an_override_survives_a_restart_and_reaches_git_when_it_is_back(canary: World) -> None:
     canary.harm()
     away = canary.remote.rename(canary.remote.with_suffix(".away"))
     canary.turn()
@@ -98,7 +105,7 @@ def test_an_override_survives_a_restart_and_reaches_git_when_it_is_back(canary) 
     assert canary.control.open_overrides() == {}
 
 
-def test_good_news_after_an_override_does_not_talk_the_rollback_out_of_git(canary) -> None:
+def test_good_news_after_an_override_does_not_talk_the_rollback_out_of_git(canary: World) -> None:
     canary.harm()
     away = canary.remote.rename(canary.remote.with_suffix(".away"))
     canary.turn()
@@ -126,7 +133,7 @@ def test_good_news_after_an_override_does_not_talk_the_rollback_out_of_git(canar
     ],
 )
 def test_an_unreadable_manifest_leaves_the_last_good_one_serving_and_says_why(
-    canary, path: str, content: str, words: str
+    canary: World, path: str, content: str, words: str
 ) -> None:
     candidates = canary.units("candidate", 20)
     canary.person().commit(path, content, "Break the manifest")
@@ -137,7 +144,7 @@ def test_an_unreadable_manifest_leaves_the_last_good_one_serving_and_says_why(
     assert words in problem
 
 
-def test_the_last_good_manifest_survives_a_restart(canary) -> None:
+def test_the_last_good_manifest_survives_a_restart(canary: World) -> None:
     canary.person().commit(INTENT, "version: [", "Break the manifest")
     canary.turn()
     canary.restart()
@@ -145,7 +152,7 @@ def test_the_last_good_manifest_survives_a_restart(canary) -> None:
     assert "support" in canary.manifest.current.problems
 
 
-def test_with_an_unreadable_manifest_harm_is_still_rolled_back(canary) -> None:
+def test_with_an_unreadable_manifest_harm_is_still_rolled_back(canary: World) -> None:
     canary.person().commit("tidegate.yaml", "kind: Other\n", "Break the manifest")
     canary.turn()
     canary.harm()
@@ -159,7 +166,7 @@ def test_with_an_unreadable_manifest_harm_is_still_rolled_back(canary) -> None:
     assert {canary.release.version(f"u{number}") for number in range(3000)} == {"v1"}
 
 
-def test_with_an_unreadable_manifest_nothing_advances(canary) -> None:
+def test_with_an_unreadable_manifest_nothing_advances(canary: World) -> None:
     canary.person().commit("tidegate.yaml", "kind: Other\n", "Break the manifest")
     canary.turn()
     units = [f"u{number}" for number in range(2500)]
@@ -169,7 +176,7 @@ def test_with_an_unreadable_manifest_nothing_advances(canary) -> None:
     assert canary.subjects()[0] == "Break the manifest"
 
 
-def test_a_mended_manifest_is_served_again(canary) -> None:
+def test_a_mended_manifest_is_served_again(canary: World) -> None:
     person = canary.person()
     broken = person.commit("tidegate.yaml", "kind: Other\n", "Break the manifest")
     canary.turn()
@@ -179,7 +186,7 @@ def test_a_mended_manifest_is_served_again(canary) -> None:
     assert canary.release.commit == canary.head()
 
 
-def test_a_rewritten_history_is_not_served(canary) -> None:
+def test_a_rewritten_history_is_not_served(canary: World) -> None:
     served = canary.release.commit
     person = canary.person()
     person.git("reset", "--quiet", "--hard", "HEAD~2")
@@ -192,11 +199,13 @@ def test_a_rewritten_history_is_not_served(canary) -> None:
     assert canary.release.commit == served
 
 
-def test_a_crash_after_the_push_loses_no_decision_and_repeats_none(canary, monkeypatch) -> None:
+def test_a_crash_after_the_push_loses_no_decision_and_repeats_none(
+    canary: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Everything after the push is bookkeeping; die before any of it."""
     canary.harm()
 
-    def die(*_):
+    def die(*_: object) -> NoReturn:
         raise KeyboardInterrupt
 
     monkeypatch.setattr(canary.engine, "_settle_books", die)
@@ -210,10 +219,12 @@ def test_a_crash_after_the_push_loses_no_decision_and_repeats_none(canary, monke
     assert verdicts.count("roll_back") == 2  # the record and its revert, once each
 
 
-def test_a_crash_before_the_push_takes_the_decision_again(canary, monkeypatch) -> None:
+def test_a_crash_before_the_push_takes_the_decision_again(
+    canary: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
     canary.harm()
 
-    def die(*_):
+    def die(*_: object) -> NoReturn:
         raise KeyboardInterrupt
 
     monkeypatch.setattr(canary.repository, "publish", die)
@@ -224,7 +235,7 @@ def test_a_crash_before_the_push_takes_the_decision_again(canary, monkeypatch) -
     assert canary.subjects()[0] == 'Revert "Deploy support v2"'
 
 
-def test_the_control_database_can_be_lost_and_is_made_again_from_git(canary) -> None:
+def test_the_control_database_can_be_lost_and_is_made_again_from_git(canary: World) -> None:
     canary.harm()
     canary.turn()
     before = [decision.commit for decision in canary.control.decisions()]

@@ -1,13 +1,15 @@
 """What a rollback is: git's own revert, complete, and read back."""
 
 import pytest
+
 from tidegate.domain.decision import Verdict
 from tidegate.domain.manifest import Phase
+from worlds import World
 
 INTENT = "envs/production/support.yaml"
 
 
-def test_harm_on_the_candidate_is_rolled_back_by_a_revert_in_gits_own_words(canary) -> None:
+def test_harm_on_the_candidate_is_rolled_back_by_a_revert_in_gits_own_words(canary: World) -> None:
     deploy = canary.release.attempt
     canary.harm()
     canary.turn()
@@ -15,14 +17,14 @@ def test_harm_on_the_candidate_is_rolled_back_by_a_revert_in_gits_own_words(cana
     assert message.startswith(f'Revert "Deploy support v2"\n\nThis reverts commit {deploy}.\n')
 
 
-def test_the_revert_puts_intent_back_byte_for_byte(canary) -> None:
+def test_the_revert_puts_intent_back_byte_for_byte(canary: World) -> None:
     deploy = canary.release.attempt
     canary.harm()
     canary.turn()
     assert canary.git("show", f"main:{INTENT}") == canary.git("show", f"{deploy}^:{INTENT}")
 
 
-def test_the_revert_is_what_git_revert_would_have_made(canary) -> None:
+def test_the_revert_is_what_git_revert_would_have_made(canary: World) -> None:
     deploy = canary.release.attempt
     canary.harm()
     canary.turn()
@@ -32,14 +34,14 @@ def test_the_revert_is_what_git_revert_would_have_made(canary) -> None:
     assert person.git("rev-parse", "HEAD^{tree}") == canary.git("rev-parse", "main^{tree}")
 
 
-def test_after_a_rollback_every_unit_is_served_the_baseline(canary) -> None:
+def test_after_a_rollback_every_unit_is_served_the_baseline(canary: World) -> None:
     canary.harm()
     canary.turn()
     assert {canary.release.version(f"any-{number}") for number in range(2000)} == {"v1"}
     assert canary.release.traffic.phase is Phase.HEALTHY
 
 
-def test_after_a_rollback_the_engine_has_nothing_more_to_do(canary) -> None:
+def test_after_a_rollback_the_engine_has_nothing_more_to_do(canary: World) -> None:
     canary.harm()
     canary.turn()
     head = canary.head()
@@ -48,7 +50,7 @@ def test_after_a_rollback_the_engine_has_nothing_more_to_do(canary) -> None:
     assert canary.head() == head
 
 
-def test_a_rollback_is_two_commits_in_one_push_the_record_and_the_revert(canary) -> None:
+def test_a_rollback_is_two_commits_in_one_push_the_record_and_the_revert(canary: World) -> None:
     canary.harm()
     canary.turn()
     assert canary.subjects()[:2] == [
@@ -57,7 +59,7 @@ def test_a_rollback_is_two_commits_in_one_push_the_record_and_the_revert(canary)
     ]
 
 
-def test_only_the_failing_agent_is_reverted_when_one_commit_deployed_more(world) -> None:
+def test_only_the_failing_agent_is_reverted_when_one_commit_deployed_more(world: World) -> None:
     person = world.person()
     intent = (person.folder / INTENT).read_text().replace("version: v1", "version: v2")
     (person.folder / INTENT).write_text(intent)
@@ -73,7 +75,7 @@ def test_only_the_failing_agent_is_reverted_when_one_commit_deployed_more(world)
     assert world.release.traffic.baseline == "v1"
 
 
-def test_a_version_that_was_rolled_back_does_not_return_by_itself(canary) -> None:
+def test_a_version_that_was_rolled_back_does_not_return_by_itself(canary: World) -> None:
     canary.harm()
     canary.turn()
     canary.engineer.deploy("v2")
@@ -83,7 +85,9 @@ def test_a_version_that_was_rolled_back_does_not_return_by_itself(canary) -> Non
     assert canary.release.version("anyone") == "v1"
 
 
-def test_reverting_the_revert_with_force_is_a_new_attempt_from_the_first_step(canary) -> None:
+def test_reverting_the_revert_with_force_is_a_new_attempt_from_the_first_step(
+    canary: World,
+) -> None:
     first = canary.release.attempt
     canary.harm()
     canary.turn()
@@ -99,7 +103,7 @@ def test_reverting_the_revert_with_force_is_a_new_attempt_from_the_first_step(ca
     assert canary.release.traffic.share_ppm == 10_000
 
 
-def test_incidents_of_an_earlier_attempt_do_not_count_in_a_new_one(canary) -> None:
+def test_incidents_of_an_earlier_attempt_do_not_count_in_a_new_one(canary: World) -> None:
     canary.harm(count=3)
     person = canary.person()
     person.revert(canary.release.attempt)
@@ -113,14 +117,14 @@ def test_incidents_of_an_earlier_attempt_do_not_count_in_a_new_one(canary) -> No
 
 
 @pytest.mark.parametrize("guardrail", ["prompt_injection", "unexpected_tool", "error"])
-def test_every_safety_kind_can_roll_back(canary, guardrail: str) -> None:
+def test_every_safety_kind_can_roll_back(canary: World, guardrail: str) -> None:
     canary.harm(guardrail)
     canary.turn()
-    last = list(canary.records().values())[0]
+    last = next(iter(canary.records().values()))
     assert (last.decision.verdict, last.decision.guardrail) == (Verdict.ROLL_BACK, guardrail)
 
 
-def test_the_time_from_harm_to_the_pushed_revert_is_known(canary) -> None:
+def test_the_time_from_harm_to_the_pushed_revert_is_known(canary: World) -> None:
     deploy = canary.release.attempt
     canary.harm(count=3)
     canary.clock.advance(seconds=7)
