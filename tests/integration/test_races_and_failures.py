@@ -245,3 +245,12 @@ def test_the_control_database_can_be_lost_and_is_made_again_from_git(canary: Wor
     canary.engine.refresh()
     assert [decision.commit for decision in canary.control.decisions()] == before
     assert canary.views.all()[0].phase == "RolledBack"
+
+
+def test_an_unreachable_remote_is_named_until_it_answers_again(canary: World) -> None:
+    away = canary.remote.rename(canary.remote.with_suffix(".away"))
+    canary.turn()
+    assert "git fetch" in (canary.manifest.remote_problem or "")
+    away.rename(canary.remote)
+    canary.turn()
+    assert canary.manifest.remote_problem is None

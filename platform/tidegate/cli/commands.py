@@ -63,6 +63,7 @@ def serve(
 ) -> None:
     """Run the service alone: assignments, events, and the engine that decides."""
     logging.basicConfig(level=logging.INFO, format=_LOG_FORMAT)
+    logging.getLogger("alembic").setLevel(logging.WARNING)
     settings = Settings(
         data_dir=data_dir,
         manifest=manifest,

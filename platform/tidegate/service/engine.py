@@ -70,7 +70,9 @@ class Engine:
         """
         try:
             self._repository.fetch()
+            self._manifest.remote_problem = None
         except RemoteUnreachable as error:
+            self._manifest.remote_problem = str(error)
             log.warning("%s; serving what was fetched last", error)
         self._reload()
 

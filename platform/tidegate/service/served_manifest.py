@@ -60,6 +60,7 @@ class ServedManifest:
         self._control = control
         self.environment = environment
         self.current = Snapshot()
+        self.remote_problem: str | None = None
         self._past: OrderedDict[tuple[str, str], Release] = OrderedDict()
         self._past_lock = threading.Lock()
 

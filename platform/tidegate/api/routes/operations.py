@@ -19,7 +19,13 @@ async def healthz() -> Response:
 async def readyz(service: ServiceDep) -> Response:
     """The process serves a commit."""
     served = service.manifest.current.served
-    answer = json_answer({"status": "ready" if served else "no manifest yet", "served": served})
+    answer = json_answer(
+        {
+            "status": "ready" if served else "no manifest yet",
+            "served": served,
+            "remote_problem": service.manifest.remote_problem,
+        }
+    )
     answer.status_code = 200 if served else 503
     return answer
 
@@ -34,6 +40,7 @@ async def get_drift(service: ServiceDep) -> Response:
             "head": current.head,
             "served": current.served,
             "problems": current.problems,
+            "remote_problem": service.manifest.remote_problem,
             "overrides": service.control.open_overrides(),
             "agents": {
                 agent: {
