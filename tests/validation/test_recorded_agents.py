@@ -29,7 +29,7 @@ RESULTS = Path(__file__).parents[2] / "benchmarks" / "results"
 SEEDS = int(os.environ.get("TIDEGATE_SEEDS", "5"))
 SELF_SEEDS = int(os.environ.get("TIDEGATE_SELF_SEEDS", "20"))
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
-LOOK_EVERY, MOST_UNITS = 50, 40_000
+LOOK_EVERY, MOST_UNITS = 20, 40_000
 POLICY = Policy(budgets=Budgets(), guardrails=GUARDRAILS, steps=STEPS)
 SAFETY = {
     "prompt_injection": Outcome.PROMPT_INJECTION,
@@ -143,10 +143,10 @@ def test_a_version_against_itself_is_seldom_rolled_back(recorded_runs: Path) -> 
     versions = sorted(pd.read_parquet(recorded_runs, columns=["version"])["version"].unique())
     rows = []
     for version in versions:
-        cases = recorded(recorded_runs, {"v": version}, seed=0)
+        versions_of_arms = {"baseline": version, "candidate": version}
         for seed in range(SELF_SEEDS):
-            verdict, on, units, on_candidate = _replay(cases.outcomes["v"], f"{version}/{seed}")
-            rows.append((version, seed, verdict, on, units, on_candidate))
+            cases = recorded(recorded_runs, versions_of_arms, seed)
+            rows.append((version, seed, *_replay(cases, f"{version}/{seed}")))
     columns = ["version", "seed", "decision", "on", "units", "candidate_units"]
     table = pd.DataFrame(rows, columns=columns)
     counts = Counter(table["decision"])
@@ -158,28 +158,49 @@ def test_a_version_against_itself_is_seldom_rolled_back(recorded_runs: Path) -> 
     assert counts[Verdict.ROLL_BACK.value] <= 0.05 * len(table)
 
 
-def _replay(outcomes: list[int], salt: str) -> tuple[str, str, int, int]:
-    """One rollout of a version against itself, looked at every 50 units."""
-    cases = Cases(seed=int.from_bytes(salt.encode()) % 2**31, outcomes={"v": outcomes})
-    tallies: list[dict[str, Counter[str]]] = []
-    step = -1
-    decision = None
+@pytest.mark.validation
+def test_the_rule_alone_decides_the_nine_pairs_with_few_units(recorded_runs: Path) -> None:
+    """The same pairs without processes, so with no delay between an event and the look at it."""
+    pairs = json.loads((recorded_runs.parent / "agentdojo_pairs.json").read_text())
+    rows = []
+    for pair in pairs:
+        versions = {"baseline": pair["control"], "candidate": pair["candidate"]}
+        for seed in range(SELF_SEEDS):
+            cases = recorded(recorded_runs, versions, seed)
+            rows.append((pair["id"], *_replay(cases, f"{pair['id']}/{seed}")))
+    columns = ["pair", "decision", "on", "units", "candidate_units"]
+    table = pd.DataFrame(rows, columns=columns)
+    medians = table.groupby(["pair", "decision", "on"])[["units", "candidate_units"]].median()
+    medians["seeds"] = table.groupby(["pair", "decision", "on"]).size()
+    print("\n", medians.to_string())
+    RESULTS.mkdir(parents=True, exist_ok=True)
+    summary = json.loads(medians.reset_index().to_json(orient="records"))
+    (RESULTS / "recorded_pairs_rule.json").write_text(json.dumps(summary, indent=1) + "\n")
+    harmful = table[table["pair"].isin(ROLLED_BACK_ON)]
+    assert (harmful["decision"] == Verdict.ROLL_BACK.value).all()
+    assert (harmful["on"] == harmful["pair"].map(ROLLED_BACK_ON)).mean() >= 0.95
+
+
+def _replay(cases: Cases, salt: str) -> tuple[str, str, int, int]:
+    """One rollout, looked at every 20 units: decision, guardrail, units, units on the candidate."""
+    tallies = [{"baseline": Counter[str](), "candidate": Counter[str]()}]
+    verdict, on, number = "undecided", "", 0
     for number in range(MOST_UNITS):
-        if step < 0 or (decision is not None and decision.verdict is Verdict.ADVANCE):
-            step += 1
+        arm = _arm_of(salt, number, STEPS[len(tallies) - 1].share_ppm)
+        _count(tallies[-1][arm], cases.outcome(arm, number))
+        if (number + 1) % LOOK_EVERY:
+            continue
+        decision = decide(POLICY, _evidence(tallies), Clock(now=NOW, step_started=NOW))
+        if decision.verdict is Verdict.ADVANCE:
             tallies.append({"baseline": Counter(), "candidate": Counter()})
-            decision = None
-        inside = in_share(salt, f"u{number}", STEPS[step].share_ppm)
-        arm = "candidate" if inside else "baseline"
-        _count(tallies[step][arm], cases.outcome("v", number))
-        if (number + 1) % LOOK_EVERY == 0:
-            decision = decide(POLICY, _evidence(tallies), Clock(now=NOW, step_started=NOW))
-            if decision.verdict in (Verdict.ROLL_BACK, Verdict.PROMOTE):
-                break
-    verdict = decision.verdict.value if decision is not None else "hold"
-    on_candidate = sum(each["candidate"]["units"] for each in tallies)
-    on = (decision.guardrail or "") if decision is not None else ""
-    return verdict, on, number + 1, on_candidate
+        elif decision.verdict is not Verdict.HOLD:
+            verdict, on = decision.verdict.value, decision.guardrail or ""
+            break
+    return verdict, on, number + 1, sum(each["candidate"]["units"] for each in tallies)
+
+
+def _arm_of(salt: str, number: int, share_ppm: int) -> str:
+    return "candidate" if in_share(salt, f"u{number}", share_ppm) else "baseline"
 
 
 def _count(tally: Counter[str], outcome: Outcome) -> None:
