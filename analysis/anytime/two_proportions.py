@@ -36,7 +36,7 @@ LOWER_ODDS_RATIOS = (0.8, 0.65, 0.5, 0.3, 0.1)
 NON_INFERIOR_ODDS_RATIOS = (0.9, 1.0, 1.5, 3.0)
 """Odds ratios of the alternatives mixed for non-inferiority; those inside the null are left out."""
 
-_BISECTIONS = 60  # halves an interval of length 1 to below the spacing of doubles
+_BISECTIONS = 120  # enough for all digits of a distance of 1e-12 and less
 
 
 class _Bets(NamedTuple):
@@ -103,13 +103,12 @@ def _log_mixture(
 @lru_cache(maxsize=256)
 def _bets(share: float, margin: float, odds_ratios: tuple[float, ...]) -> _Bets:
     candidate, baseline = _alternatives(margin, odds_ratios)
-    null_baseline = _projection(candidate, baseline, share, margin)
-    null_candidate = null_baseline - margin
+    null_success, null_failure = _projection(candidate, baseline, share, margin)
     return _Bets(
-        candidate_success=np.log(candidate / null_candidate),
-        candidate_failure=np.log((1.0 - candidate) / (1.0 - null_candidate)),
-        baseline_success=np.log(baseline / null_baseline),
-        baseline_failure=np.log((1.0 - baseline) / (1.0 - null_baseline)),
+        candidate_success=np.log(candidate / null_success),
+        candidate_failure=np.log((1.0 - candidate) / (margin + null_failure)),
+        baseline_success=np.log(baseline / (margin + null_success)),
+        baseline_failure=np.log((1.0 - baseline) / null_failure),
     )
 
 
@@ -124,20 +123,33 @@ def _alternatives(margin: float, odds_ratios: tuple[float, ...]) -> tuple[Vector
     return candidate[useful], baseline[useful]
 
 
-def _projection(candidate: Vector, baseline: Vector, share: float, margin: float) -> Vector:
-    """Baseline rate t of the null point (t - margin, t) nearest to each alternative, shape (J,).
+def _projection(
+    candidate: Vector, baseline: Vector, share: float, margin: float
+) -> tuple[Vector, Vector]:
+    """The null point nearest to each alternative: (success on candidate, failure on baseline).
 
-    Minimises share KL(a || t - margin) + (1 - share) KL(b || t), convex in t, by bisection of its
-    derivative. With margin 0 the minimum is the pooled rate, share a + (1 - share) b.
+    Both of shape (J,); they add up to 1 - margin. Minimises share KL(a || s) + (1 - share)
+    KL(b || s + margin), convex in s, by bisection of its derivative. The nearest point may lie very
+    close to either end (at a share of 1 ppm, say), so what is searched is the distance from the
+    nearer end: a difference from 1 would lose its digits. With margin 0 it is the pooled rate.
     """
     if margin == 0.0:
-        return share * candidate + (1.0 - share) * baseline
-    low, high = np.full_like(baseline, margin), np.ones_like(baseline)
+        failure = share * (1.0 - candidate) + (1.0 - share) * (1.0 - baseline)
+        return share * candidate + (1.0 - share) * baseline, failure
+    length = 1.0 - margin
+
+    def slope(success: Vector, failure: Vector) -> Vector:
+        of_candidate = (success - candidate) / (success * (margin + failure))
+        of_baseline = (margin + success - baseline) / ((margin + success) * failure)
+        return share * of_candidate + (1.0 - share) * of_baseline
+
+    middle = np.full_like(baseline, 0.5 * length)
+    from_start = slope(middle, middle) > 0.0
+    low, high = np.zeros_like(baseline), middle
     for _ in range(_BISECTIONS):
-        middle = 0.5 * (low + high)
-        shifted = middle - margin
-        slope = share * (shifted - candidate) / (shifted * (1.0 - shifted)) + (1.0 - share) * (
-            middle - baseline
-        ) / (middle * (1.0 - middle))
-        low, high = np.where(slope < 0.0, middle, low), np.where(slope < 0.0, high, middle)
-    return 0.5 * (low + high)
+        near = 0.5 * (low + high)
+        far = length - near
+        rising = np.where(from_start, slope(near, far), -slope(far, near)) > 0.0
+        low, high = np.where(rising, low, near), np.where(rising, near, high)
+    near = 0.5 * (low + high)
+    return np.where(from_start, near, length - near), np.where(from_start, length - near, near)

@@ -1,0 +1,173 @@
+"""Every document of a manifest repository is read back as it was written."""
+
+from datetime import UTC
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tidegate.domain import manifest_files as files
+from tidegate.domain.manifest import (
+    AgentRelease,
+    AgentVersion,
+    BadVersion,
+    Budgets,
+    Canary,
+    Component,
+    Document,
+    Guardrail,
+    Installation,
+    Metrics,
+    Pause,
+    Phase,
+    ReleaseState,
+    Step,
+    Strategy,
+)
+from tidegate.domain.quantities import percent
+from tidegate_sdk import PARTS
+
+LINE_BREAKS = "\x85\u2028\u2029"  # of Unicode; they have a test of their own
+CHARACTERS = st.characters(codec="utf-8", exclude_categories=["Cs"], exclude_characters=LINE_BREAKS)
+WORDS = st.text(CHARACTERS, min_size=1, max_size=30)
+TRICKY = st.sampled_from(
+    ["null", "~", "yes", "on", "1.0", "1e3", "0x1F", "2026-03-01", "2026-03-01T12:00:00Z", "=",
+     "- x", "a: b", "#c", "'", '"', " x ", "\n", "x\n\ny\n", "\t", "\ufeff", "&a", "*a",
+     "%", "@", "!x", "|", ">", "[", "{", "\U0001f4a9", "x" * 300, "long words " * 30]
+)  # fmt: skip
+TEXTS = WORDS | TRICKY
+DURATIONS = st.builds("{}{}".format, st.integers(0, 10**6), st.sampled_from("smhd"))
+UNIT = st.floats(0.0, 1.0, exclude_min=True, exclude_max=True)
+SHARES = st.integers(1, PARTS - 1)
+WRITTEN_SHARES = SHARES | SHARES.map(percent)
+
+BUDGETS = st.builds(Budgets, false_rollback=UNIT, false_promote=UNIT)
+INSTALLATIONS = st.builds(
+    Installation,
+    environments=st.lists(TEXTS, min_size=1, max_size=3).map(tuple),
+    budgets=BUDGETS,
+)
+COMPONENTS = st.builds(
+    Component,
+    name=TEXTS,
+    digest=st.none() | TEXTS,
+    location=st.none() | TEXTS,
+    allowed=st.lists(TEXTS, max_size=3).map(tuple),
+)
+VERSIONS = st.builds(
+    AgentVersion,
+    agent=TEXTS,
+    version=TEXTS,
+    components=st.dictionaries(
+        st.sampled_from(["code", "prompts", "model", "tools", "memory"]), COMPONENTS
+    ),
+)
+INCIDENTS = st.builds(
+    Guardrail,
+    name=TEXTS,
+    weight=st.floats(0.0, 1e12, exclude_min=True),
+    margin=st.none() | st.floats(1.0, 100.0, exclude_min=True, exclude_max=True),
+    negligible=SHARES.map(percent),
+)
+OUTCOMES = st.builds(Guardrail, name=TEXTS, kind=st.just("outcome"), margin=st.none() | UNIT)
+METRICS = st.builds(
+    Metrics,
+    agent=TEXTS,
+    guardrails=st.lists(
+        INCIDENTS | OUTCOMES, min_size=1, max_size=4, unique_by=lambda each: each.name
+    ).map(tuple),
+    window=DURATIONS,
+)
+STATES = st.builds(
+    ReleaseState,
+    agent=TEXTS,
+    attempt=TEXTS,
+    phase=st.sampled_from(Phase),
+    stable=TEXTS,
+    candidate=st.none() | TEXTS,
+    step=st.integers(0, 20),
+    weight=st.integers(0, PARTS),
+    salt=st.just("") | TEXTS,
+    step_started=st.none() | st.datetimes(timezones=st.just(UTC)),
+    reason=st.just("") | TEXTS,
+    window=st.lists(TEXTS, max_size=5).map(tuple),
+    bad=st.lists(st.builds(BadVersion, version=TEXTS, attempt=TEXTS, reason=TEXTS), max_size=3).map(
+        tuple
+    ),
+)
+
+
+@st.composite
+def _releases(draw: st.DrawFn) -> AgentRelease:
+    shares = sorted(draw(st.sets(SHARES, max_size=5)))
+    as_text = draw(st.booleans())
+    steps = tuple(
+        Step(
+            set_weight=percent(share) if as_text else share,
+            min_units=draw(st.integers(0, 10**12)),
+            pause=draw(st.none() | st.builds(Pause, duration=DURATIONS)),
+            certify=draw(st.booleans()),
+        )
+        for share in [*shares, PARTS]
+    )
+    named = draw(st.none() | st.lists(TEXTS, min_size=1, max_size=3, unique=True).map(tuple))
+    return AgentRelease(
+        agent=draw(TEXTS),
+        version=draw(TEXTS),
+        strategy=Strategy(canary=Canary(steps=steps, guardrails=named)),
+        force=draw(st.booleans()),
+    )
+
+
+@pytest.mark.parametrize(
+    "documents",
+    [
+        pytest.param(INSTALLATIONS, id="Installation"),
+        pytest.param(VERSIONS, id="AgentVersion"),
+        pytest.param(METRICS, id="Metrics"),
+        pytest.param(_releases(), id="AgentRelease"),
+        pytest.param(STATES, id="ReleaseState"),
+    ],
+)
+@given(data=st.data())
+def test_document_rendered_and_parsed_is_the_same(
+    documents: st.SearchStrategy[Document], data: st.DataObject
+) -> None:
+    document = data.draw(documents)
+    rendered = files.render(document)
+    again = files.parse("some.yaml", rendered, type(document))
+    assert again == document
+    assert files.render(again) == rendered
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        pytest.param(Installation(environments=()), id="no environment"),
+        pytest.param(
+            ReleaseState(
+                agent="support",
+                attempt="a",
+                phase=Phase.ROLLED_BACK,
+                stable="v1",
+                bad=(BadVersion(version="v2", attempt="a", reason=""),),
+            ),
+            id="no reason",
+        ),
+    ],
+)
+def test_document_whose_required_value_is_empty_is_read_back(document: Document) -> None:
+    assert files.parse("some.yaml", files.render(document), type(document)) == document
+
+
+@pytest.mark.parametrize("character", LINE_BREAKS, ids=ascii)
+def test_text_with_a_line_break_of_unicode_is_read_back(character: str) -> None:
+    version = AgentVersion(agent="support", version=f"a{character}b")
+    assert files.parse("some.yaml", files.render(version), AgentVersion) == version
+
+
+def test_every_kind_of_file_is_covered_here() -> None:
+    kinds = {
+        kind for kind in Document.__subclasses__() if kind.__struct_config__.tag_field is not None
+    }
+    assert kinds == {Installation, AgentVersion, Metrics, AgentRelease, ReleaseState}
