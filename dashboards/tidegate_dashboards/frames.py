@@ -12,7 +12,6 @@ import pandas as pd
 
 from tidegate_dashboards import wording
 from tidegate_dashboards.service_client import (
-    Assessment,
     Decision,
     Look,
     Rollout,
@@ -27,6 +26,7 @@ E_VALUE_CEILING: Final = 1e6
 BASELINE, CANDIDATE = "baseline", "candidate"
 _POINTS_AT_MOST: Final = 400
 _AFTERMATH: Final = 0.11
+_KINDS: Final = {"incident": "incident", "outcome": "goal"}
 
 
 def thinned(looks: list[Look], points: int = _POINTS_AT_MOST) -> list[Look]:
@@ -134,24 +134,13 @@ def tallies(detail: RolloutDetail) -> pd.DataFrame:
 
 
 def _deciding_rows(detail: RolloutDetail) -> list[dict[str, Any]]:
-    goals = _names(detail, ("successes", "failures"))
     return [
         _tally_row(
-            wording.words(each["guardrail"]), _kind(each, goals), arm, (tally["k"], tally["n"])
+            wording.words(each["guardrail"]), _KINDS[each["kind"]], arm, (tally["k"], tally["n"])
         )
         for each in detail["assessments"]
         for arm, tally in ((BASELINE, each["baseline"]), (CANDIDATE, each["candidate"]))
     ]
-
-
-def _kind(assessment: Assessment, goals: list[str]) -> str:
-    """Whether a guardrail counts incidents or a goal, which the API does not say.
-
-    Incidents are counted of all exposed units, goals of units with an outcome: a guardrail that
-    counts nothing although there are units is a goal that nobody has reached or missed yet.
-    """
-    counted = assessment["baseline"]["n"] + assessment["candidate"]["n"]
-    return "goal" if assessment["guardrail"] in goals or counted == 0 else "incident"
 
 
 def _watched_rows(detail: RolloutDetail) -> list[dict[str, Any]]:

@@ -5,7 +5,7 @@ import json
 import urllib.error
 import urllib.parse
 import urllib.request
-from typing import Any, TypedDict, cast
+from typing import Any, Literal, TypedDict, cast
 
 
 class ServiceError(Exception):
@@ -102,6 +102,7 @@ class Assessment(TypedDict):
     """What the evidence says about one deciding guardrail; logarithms are natural."""
 
     guardrail: str
+    kind: Literal["incident", "outcome"]
     baseline: Tally
     candidate: Tally
     log_e_harm: float

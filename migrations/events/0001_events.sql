@@ -33,7 +33,8 @@ CREATE TABLE unit_exposures (
     share_ppm   INTEGER   NOT NULL,
     arm         VARCHAR,
     seq         BIGINT    NOT NULL,
-    received_at TIMESTAMP NOT NULL
+    received_at TIMESTAMP NOT NULL,
+    newcomer    BOOLEAN
 );
 
 -- A unit's first report of each kind and name in each rollout, with the stage and arm it falls to.

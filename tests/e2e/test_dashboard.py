@@ -118,7 +118,7 @@ def visit(browser: Browser, dashboard: str) -> Iterator[Visit]:
 @pytest.fixture
 def rolled_back(browser: Browser, dashboard: str, demo: Demo) -> Iterator[Visit]:
     """The rolled back rollout, by its address."""
-    with _visited(browser, f"{dashboard}/?rollout={demo.rolled_back['deploy_commit']}") as opened:
+    with _visited(browser, f"{dashboard}/?rollout={demo.rolled_back['rollout']}") as opened:
         yield opened
 
 
@@ -199,7 +199,7 @@ def test_nothing_is_broken_and_nobody_else_is_asked(visit: Visit) -> None:
 def test_the_dark_page_draws_the_same_on_a_dark_ground(
     browser: Browser, dashboard: str, demo: Demo
 ) -> None:
-    address = f"{dashboard}/?rollout={demo.rolled_back['deploy_commit']}"
+    address = f"{dashboard}/?rollout={demo.rolled_back['rollout']}"
     with _visited(browser, address, color_scheme="dark") as dark:
         expect(_charts(dark).nth(1).get_by_text("stops at 80", exact=True)).to_be_visible()
         grounds = dark.page.evaluate(

@@ -101,7 +101,7 @@ def test_a_second_process_is_told_that_the_store_is_in_use(tmp_path: Path) -> No
 def test_a_unit_counts_once_a_stage_and_once_an_incident(store: DuckDBEvents) -> None:
     store.append([[_exposure("u1"), _incident("u1"), _incident("u1", number=1)]], NOW)
     (stage,) = _stages(store)
-    assert stage.candidate == ArmCounts(units=1, incidents={"error": 1})
+    assert stage.candidate == ArmCounts(units=1, newcomers=1, incidents={"error": 1})
 
 
 def test_a_report_before_any_exposure_does_not_count(store: DuckDBEvents) -> None:
@@ -146,6 +146,14 @@ def test_a_unit_is_matured_by_its_outcome_or_by_the_end_of_its_window(store: Duc
     store.append([[_exposure("open"), _exposure("done"), _outcome("done", 0.0)]], NOW)
     (stage,) = store.stages("r", store.last_seq(), NOW - timedelta(minutes=10))
     assert (stage.candidate.units, stage.candidate.matured) == (3, 2)
+
+
+def test_a_unit_that_comes_back_in_a_later_stage_matures_once(store: DuckDBEvents) -> None:
+    store.append([[_exposure("u1", step=0), _outcome("u1", 1.0)]], NOW)
+    store.append([[_exposure("u1", step=1), _exposure("u2", step=1), _outcome("u2", 1.0)]], NOW)
+    first, second = (stage.candidate for stage in _stages(store))
+    assert (first.units, first.newcomers, first.matured) == (1, 1, 1)
+    assert (second.units, second.newcomers, second.matured) == (2, 1, 1)
 
 
 def test_what_was_known_at_an_earlier_event_can_still_be_read(store: DuckDBEvents) -> None:
@@ -202,6 +210,7 @@ def _recomputed(events: list[StoredEvent]) -> dict[tuple[int, int], StageCounts]
     seen: set[str] = set()
     exposed: dict[str, StoredEvent] = {}
     units: dict[tuple[int, str], set[str]] = {}
+    newcomer: dict[str, tuple[int, str]] = {}
     firsts: dict[tuple[str, str], tuple[int, str, float | None]] = {}
     for each in events:
         event = each.event
@@ -211,6 +220,7 @@ def _recomputed(events: list[StoredEvent]) -> dict[tuple[int, int], StageCounts]
         if event.kind == "exposure":
             exposed[event.unit] = each
             if each.arm is not None:
+                newcomer.setdefault(event.unit, (each.step or 0, each.arm))
                 units.setdefault((each.step or 0, each.arm), set()).add(event.unit)
             continue
         last = exposed.get(event.unit)
@@ -227,7 +237,8 @@ def _recomputed(events: list[StoredEvent]) -> dict[tuple[int, int], StageCounts]
         members = units.get((step, arm), set())
         return ArmCounts(
             units=len(members),
-            matured=len(members & matured),
+            newcomers=sum(newcomer[unit] == (step, arm) for unit in members),
+            matured=sum(newcomer[unit] == (step, arm) for unit in members & matured),
             incidents={"error": errors} if errors else {},
             successes={"goal": goals.count(1.0)} if goals else {},
             failures={"goal": goals.count(0.0)} if goals else {},

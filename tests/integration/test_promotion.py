@@ -38,7 +38,7 @@ def test_a_step_is_left_once_its_units_have_been_seen(canary: World) -> None:
 
 
 def test_a_healthy_version_is_promoted_step_by_step(canary: World) -> None:
-    attempt = canary.release.attempt
+    rollout = canary.release.rollout
     for step in range(4):
         _healthy(canary, 2000, f"s{step}-")
         canary.turn()
@@ -50,7 +50,7 @@ def test_a_healthy_version_is_promoted_step_by_step(canary: World) -> None:
         "support: start canary of v2 at 1%",
     ]
     assert {canary.release.version(f"u{number}") for number in range(500)} == {"v2"}
-    assert canary.views.one(attempt).rollout.phase == "Completed"
+    assert canary.views.one(rollout).rollout.phase == "Completed"
 
 
 def test_after_a_promotion_a_persons_revert_is_served_at_once_and_recorded(canary: World) -> None:

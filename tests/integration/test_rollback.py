@@ -112,7 +112,7 @@ def test_incidents_of_an_earlier_attempt_do_not_count_in_a_new_one(canary: World
     person.revert("HEAD~1")
     canary.turn()
     assert canary.release.traffic.phase is Phase.PROGRESSING
-    detail = canary.views.one(canary.release.attempt)
+    detail = canary.views.one(canary.release.rollout)
     assert detail.evidence.stages == ()
 
 
@@ -125,13 +125,13 @@ def test_every_safety_kind_can_roll_back(canary: World, guardrail: str) -> None:
 
 
 def test_the_time_from_harm_to_the_pushed_revert_is_known(canary: World) -> None:
-    deploy = canary.release.attempt
+    rollout = canary.release.rollout
     canary.harm(count=3)
     canary.clock.advance(seconds=7)
     more = canary.units("candidate", 5, prefix="later-")
     canary.expose(more)
     canary.report(more, "safety", "prompt_injection")
     canary.turn()
-    view = canary.views.one(deploy).rollout
+    view = canary.views.one(rollout).rollout
     assert view.phase == "RolledBack"
     assert view.seconds_to_revert == pytest.approx(7.0)

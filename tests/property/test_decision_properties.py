@@ -102,6 +102,7 @@ def _healthy(draw: st.DrawFn) -> tuple[Policy, Evidence, Clock]:
         incidents = draw(st.integers(0, 3))
         arms[arm] = ArmCounts(
             units=count,
+            newcomers=count,
             matured=count,
             incidents=dict.fromkeys(NAMES, incidents),
             successes={"resolved": won},
@@ -200,7 +201,7 @@ def test_record_through_json_is_the_same_and_decides_the_same(
     record = DecisionRecord(
         environment="production",
         agent="support",
-        rollout="d" * 40,
+        attempt="d" * 40,
         baseline="v1",
         candidate="v2",
         policy=policy,

@@ -65,7 +65,7 @@ VERSIONS = st.builds(
 INCIDENTS = st.builds(
     Guardrail,
     name=TEXTS,
-    weight=st.floats(0.0, 1e12, exclude_min=True),
+    weight=st.floats(1e-3, 1e3),
     margin=st.none() | st.floats(1.0, 100.0, exclude_min=True, exclude_max=True),
     negligible=SHARES.map(percent),
 )
@@ -99,7 +99,7 @@ STATES = st.builds(
 
 @st.composite
 def _releases(draw: st.DrawFn) -> AgentRelease:
-    shares = sorted(draw(st.sets(SHARES, max_size=5)))
+    shares = sorted(draw(st.sets(SHARES, min_size=1, max_size=5)))
     as_text = draw(st.booleans())
     steps = tuple(
         Step(

@@ -227,6 +227,7 @@ def _evidence(tallies: list[dict[str, Counter[str]]]) -> Evidence:
 def _arm(tally: Counter[str]) -> ArmCounts:
     return ArmCounts(
         units=tally["units"],
+        newcomers=tally["units"],
         matured=tally["won"] + tally["lost"],
         incidents={name: tally[name] for name in SAFETY},
         successes={"goal": tally["won"]},

@@ -13,7 +13,8 @@ def upgrade() -> None:
         sa.Column("commit", sa.String(40), primary_key=True),
         sa.Column("position", sa.Integer, nullable=False),
         sa.Column("decision_id", sa.String(64), nullable=False),
-        sa.Column("rollout", sa.String(40), nullable=False, index=True),
+        sa.Column("rollout", sa.String(128), nullable=False, index=True),
+        sa.Column("attempt", sa.String(40), nullable=False),
         sa.Column("environment", sa.String(100), nullable=False),
         sa.Column("agent", sa.String(100), nullable=False),
         sa.Column("verdict", sa.String(40), nullable=False),
@@ -31,7 +32,7 @@ def upgrade() -> None:
     op.create_table(
         "looks",
         sa.Column("id", sa.Integer, primary_key=True),
-        sa.Column("rollout", sa.String(40), nullable=False, index=True),
+        sa.Column("rollout", sa.String(128), nullable=False, index=True),
         sa.Column("at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("seq", sa.BigInteger, nullable=False),
         sa.Column("step", sa.Integer, nullable=False),
@@ -46,7 +47,7 @@ def upgrade() -> None:
     )
     op.create_table(
         "overrides",
-        sa.Column("rollout", sa.String(40), primary_key=True),
+        sa.Column("rollout", sa.String(128), primary_key=True),
         sa.Column("reason", sa.Text, nullable=False),
         sa.Column("seq", sa.BigInteger, nullable=False),
         sa.Column("at", sa.DateTime(timezone=True), nullable=False),

@@ -4,7 +4,8 @@
 - A report (safety event or outcome) belongs to the stage of the unit's latest exposure before it,
   by arrival. Reports without one, or after one outside a rollout, do not count.
 - Of each kind and name only a unit's first report of the whole rollout counts.
-- An exposed unit is matured once it has an outcome, or once its window has closed.
+- A unit is a newcomer in the stage of its first exposure of the rollout.
+- A newcomer is matured once it has an outcome, or once its window has closed.
 
 The two roll-up tables hold firsts only, each with its sequence number, so a look takes in the new
 events and nothing else, and what was known at any earlier event can still be read from them.
@@ -29,8 +30,16 @@ WITH fresh AS (
     WHERE kind = 'exposure' AND seq > $done AND seq <= $last
     GROUP BY rollout, environment, agent, unit, step, share_ppm, arm
 )
-INSERT INTO unit_exposures
-SELECT * FROM fresh ANTI JOIN unit_exposures AS known ON (
+INSERT INTO unit_exposures BY NAME
+SELECT fresh.*,
+       fresh.seq = min(fresh.seq) FILTER (fresh.arm IS NOT NULL)
+                   OVER (PARTITION BY fresh.rollout, fresh.unit)
+       AND NOT EXISTS (
+           FROM unit_exposures AS earlier
+           WHERE earlier.rollout = fresh.rollout AND earlier.unit = fresh.unit
+             AND earlier.arm IS NOT NULL
+       ) AS newcomer
+FROM fresh ANTI JOIN unit_exposures AS known ON (
     known.rollout = fresh.rollout AND known.unit = fresh.unit AND known.step = fresh.step
     AND known.share_ppm = fresh.share_ppm AND known.arm IS NOT DISTINCT FROM fresh.arm
 )
@@ -70,13 +79,13 @@ SELECT * FROM firsts ANTI JOIN unit_reports AS known ON (
 """
 
 _UNITS = """
-SELECT step, any_value(share_ppm), arm, count(*),
-       count(*) FILTER (
+SELECT step, any_value(share_ppm), arm, count(*), count(*) FILTER (newcomer),
+       count(*) FILTER (newcomer AND (
            received_at < $matured_before
            OR unit IN (
                SELECT unit FROM unit_reports
                WHERE rollout = $rollout AND kind = 'outcome' AND seq <= $seq
-           )
+           ))
        )
 FROM unit_exposures
 WHERE rollout = $rollout AND arm IS NOT NULL AND seq <= $seq
@@ -146,9 +155,9 @@ def stages_of(
     """Stage counts from the rows of the two queries, in order of steps."""
     shares: dict[int, int] = {}
     counts: defaultdict[tuple[int, str], _Counts] = defaultdict(_Counts)
-    for step, share, arm, exposed, matured in units:
+    for step, share, arm, exposed, newcomers, matured in units:
         shares[step] = share
-        counts[step, arm].units, counts[step, arm].matured = exposed, matured
+        counts[step, arm] = _Counts(units=exposed, newcomers=newcomers, matured=matured)
     for step, arm, kind, name, hits, misses in reports:
         counts[step, arm].report(kind, name, hits, misses)
     return tuple(
@@ -167,6 +176,7 @@ class _Counts:
     """Counts of one arm in one stage while they are gathered."""
 
     units: int = 0
+    newcomers: int = 0
     matured: int = 0
     incidents: dict[str, int] = field(default_factory=dict)
     successes: dict[str, int] = field(default_factory=dict)
@@ -181,6 +191,7 @@ class _Counts:
     def frozen(self) -> ArmCounts:
         return ArmCounts(
             units=self.units,
+            newcomers=self.newcomers,
             matured=self.matured,
             incidents=self.incidents,
             successes=self.successes,

@@ -23,6 +23,7 @@ def result_of(detail: dict[str, Any], repository: Path, deploy: str) -> dict[str
     return {
         "decision": _DECISIONS.get(rollout["phase"], "undecided"),
         "reason": rollout["reason"],
+        "rollout": rollout["id"],
         "baseline": rollout["baseline"],
         "candidate": rollout["candidate"],
         "units": detail["exposed_units"],

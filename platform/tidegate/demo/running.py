@@ -57,6 +57,7 @@ def _dashboard(data_dir: Path, url: str, port: int) -> processes.Watched:
     command = [sys.executable, "-m", "streamlit", "run", str(_dashboard_entry())]
     command += ["--server.port", str(port), "--server.address", "127.0.0.1"]
     command += ["--server.headless", "true", "--browser.gatherUsageStats", "false"]
+    command += ["--theme.primaryColor", "#3a6fd8"]
     return processes.Watched("dashboard", [*command, "--", "--service", url], data_dir)
 
 

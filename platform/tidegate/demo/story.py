@@ -4,7 +4,6 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -112,48 +111,55 @@ class Stage:
             f"{_CLIENTS} client processes ask and report"
         )
         with Client(self.url) as client:
-            self._wait_for(lambda: self._began(client, deploy), f"{version} to begin")
+            rollout = self._begun(client, deploy, version)
             clients = self._start_clients(first)
             try:
-                detail = self._watch(client, deploy, clients)
+                self._watch(client, rollout, clients)
             finally:
                 processes.end_all(clients)
-            detail = client.get(f"/v1/rollouts/{deploy}")
+            detail = client.get(f"/v1/rollouts/{rollout}")
             read_back = self._read_back(client)
         result = report.result_of(detail, self.manifest.remote, deploy)
         report.print_result(self.console, detail, result, read_back, self.manifest.remote)
         return result
 
-    def _began(self, client: Client, deploy: str) -> bool:
-        self.service.revive()
-        return any(each["id"] == deploy for each in client.get("/v1/rollouts")["rollouts"])
+    def _begun(self, client: Client, deploy: str, version: str) -> str:
+        """The id of the rollout that a deploy has begun, once the engine has begun it."""
+        give_up_at = time.monotonic() + _SETTLE_WITHIN_S
+        while time.monotonic() < give_up_at:
+            self.service.revive()
+            for each in client.get("/v1/rollouts")["rollouts"]:
+                if each["deploy_commit"] == deploy:
+                    return str(each["id"])
+            time.sleep(_WATCH_S / 4)
+        raise processes.DidNotStart(f"{version} did not begin; see {self.service.log_path}")
 
-    def _watch(
-        self, client: Client, deploy: str, clients: list[subprocess.Popen[bytes]]
-    ) -> dict[str, Any]:
+    def _watch(self, client: Client, rollout: str, clients: list[subprocess.Popen[bytes]]) -> None:
+        """Show the rollout until it has ended, or its traffic has."""
         with Progress(self.console) as progress:
             while True:
                 if self.service.revive():
                     progress.say(f"the service died; started again as process {self.service.pid}")
-                detail = client.get(f"/v1/rollouts/{deploy}")
+                detail = client.get(f"/v1/rollouts/{rollout}")
                 progress.update(detail)
                 if detail["rollout"]["phase"] not in ("Progressing", "Paused"):
-                    return detail
+                    return
                 if all(each.poll() is not None for each in clients):
-                    return self._settled(client, deploy, progress)
+                    self._settle(client, rollout, progress)
+                    return
                 time.sleep(_WATCH_S)
 
-    def _settled(self, client: Client, deploy: str, progress: Progress) -> dict[str, Any]:
+    def _settle(self, client: Client, rollout: str, progress: Progress) -> None:
         """Traffic is over: give the engine time to look at the last of it."""
         give_up_at = time.monotonic() + _SETTLE_WITHIN_S
         while True:
-            detail = client.get(f"/v1/rollouts/{deploy}")
+            detail = client.get(f"/v1/rollouts/{rollout}")
             progress.update(detail)
             seen = detail["rollout"]["units"] >= detail["exposed_units"]
             ended = detail["rollout"]["phase"] not in ("Progressing", "Paused")
             if ended or seen or time.monotonic() > give_up_at:
                 time.sleep(_POLL_S)  # one more look may be under way
-                return client.get(f"/v1/rollouts/{deploy}")
+                return
             time.sleep(_WATCH_S)
 
     def _start_clients(self, first: int) -> list[subprocess.Popen[bytes]]:
@@ -184,15 +190,6 @@ class Stage:
             ]
             served[version] = served.get(version, 0) + 1
         return served
-
-    def _wait_for(self, condition: Callable[[], bool], what: str) -> None:
-        give_up_at = time.monotonic() + _SETTLE_WITHIN_S
-        while not condition():
-            if time.monotonic() > give_up_at:
-                raise processes.DidNotStart(
-                    f"waited in vain for {what}; see {self.service.log_path}"
-                )
-            time.sleep(0.05)
 
 
 def _script(plan: Plan) -> Script:

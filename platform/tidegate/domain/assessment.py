@@ -1,6 +1,7 @@
 """What the evidence says about each guardrail."""
 
 import math
+from typing import Literal
 
 import msgspec
 
@@ -42,6 +43,7 @@ class Assessment(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     guardrail: str
+    kind: Literal["incident", "outcome"]
     baseline: Tally
     candidate: Tally
     log_e_harm: float
@@ -75,7 +77,7 @@ def log_e_srm(evidence: Evidence) -> float:
     """Log e-value against "units were split as the manifest says"."""
     return log_e_mismatch(
         SplitStratum(
-            counts=(stage.baseline.units, stage.candidate.units),
+            counts=(stage.baseline.newcomers, stage.candidate.newcomers),
             shares=(1.0 - stage.share, stage.share),
         )
         for stage in _comparable(evidence)
@@ -107,6 +109,7 @@ def _assess_incident(
     )
     return Assessment(
         guardrail=name,
+        kind=guardrail.kind,
         baseline=Tally(
             sum(stratum.baseline for stratum in strata),
             sum(stage.baseline.units for stage in stages),
@@ -141,6 +144,7 @@ def _assess_outcome(
     candidate_lost = sum(stratum.candidate_failures for stratum in strata)
     return Assessment(
         guardrail=name,
+        kind=guardrail.kind,
         baseline=Tally(won, won + lost),
         candidate=Tally(candidate_won, candidate_won + candidate_lost),
         log_e_harm=two_proportions.log_e_lower(strata),
@@ -152,7 +156,8 @@ def _assess_outcome(
 
 def e_value_text(log_e: float) -> str:
     """An e-value as people read it: 3.35 -> "28.5", 40 -> "2.35e+17"."""
-    if log_e > math.log(1e6):
-        exponent = math.floor(log_e / math.log(10))
-        return f"{math.exp(log_e - exponent * math.log(10)):.2f}e+{exponent}"
-    return f"{math.exp(log_e):.3g}"
+    if log_e <= math.log(1e6):
+        return f"{math.exp(log_e):.3g}"
+    exponent = math.floor(log_e / math.log(10))
+    mantissa, carried = f"{math.exp(log_e - exponent * math.log(10)):.2e}".split("e+")
+    return f"{mantissa}e+{exponent + int(carried)}"

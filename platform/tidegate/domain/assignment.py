@@ -39,7 +39,7 @@ def assign(release: Release, unit: str) -> Assignment:
         arm=arm,
         reason="STATIC" if arm is None else "SPLIT",
         phase=release.traffic.phase.value,
-        rollout=release.attempt,
+        rollout=release.rollout,
         step=release.step,
         manifest_commit=release.commit,
         exposure_id=_exposure_id(release, unit),
@@ -47,5 +47,5 @@ def assign(release: Release, unit: str) -> Assignment:
 
 
 def _exposure_id(release: Release, unit: str) -> str:
-    stage = f"{release.environment}/{release.agent}/{release.attempt}/{release.traffic.share_ppm}"
+    stage = f"{release.environment}/{release.rollout}/{release.traffic.share_ppm}"
     return "exp-" + hashlib.blake2b(f"{stage}/{unit}".encode(), digest_size=12).hexdigest()

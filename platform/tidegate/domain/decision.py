@@ -32,7 +32,7 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         rule: the rule that fired, a stable word: harm, sample_ratio_mismatch, paused, min_units,
-            dwell, certification, step_complete, all_steps_complete.
+            dwell, certification, step_complete, all_steps_complete, no_further_step.
         reason: one sentence with the numbers, for people; it becomes part of the commit message.
         guardrail: the guardrail that decided, if one did.
     """
@@ -91,6 +91,8 @@ def _verdict(
 def _progress(
     policy: Policy, evidence: Evidence, clock: Clock, assessments: tuple[Assessment, ...]
 ) -> _Grounds:
+    if evidence.step + 1 >= len(policy.steps):
+        return Verdict.HOLD, "no_further_step", "the plan has no further step", None
     step = policy.steps[evidence.step]
     units = sum(stage.units for stage in evidence.stages if stage.step == evidence.step)
     uncertified = [each for each in assessments if not each.certified]

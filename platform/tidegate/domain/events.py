@@ -86,7 +86,7 @@ def attribute(event: Event, release: Release) -> StoredEvent:
         event=event,
         environment=release.environment,
         manifest_commit=release.commit,
-        rollout=release.attempt,
+        rollout=release.rollout,
         step=release.step,
         share_ppm=release.traffic.share_ppm,
         arm=release.arm(event.unit),

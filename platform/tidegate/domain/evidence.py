@@ -11,14 +11,18 @@ class ArmCounts(msgspec.Struct, frozen=True, kw_only=True):
     """What happened to the units of one arm in one stage; each unit counts at most once a figure.
 
     Attributes:
-        units: units exposed in the stage.
-        matured: of these, units whose outcome is known or whose window has closed.
+        units: units exposed in the stage; one that comes back in a later stage counts there again.
+        newcomers: of these, units whose first exposure of the rollout this was. Only they are new
+            tosses of the coin, so the split is judged by them.
+        matured: of the newcomers, units whose outcome is known or whose window has closed. Each
+            unit counts in one stage only, as its first incident does.
         incidents: per safety kind, units whose first such incident of the rollout fell here.
         successes: per goal, units whose first outcome of the rollout was a success.
         failures: per goal, units whose first outcome of the rollout was not.
     """
 
     units: int = 0
+    newcomers: int = 0
     matured: int = 0
     incidents: dict[str, int] = {}
     successes: dict[str, int] = {}

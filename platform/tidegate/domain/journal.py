@@ -28,6 +28,7 @@ class IndexedDecision(msgspec.Struct, frozen=True, kw_only=True):
     decision_id: str
     commit: str
     rollout: str
+    attempt: str
     environment: str
     agent: str
     verdict: str

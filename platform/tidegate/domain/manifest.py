@@ -17,6 +17,7 @@ from tidegate_sdk.bucketing import HASH_VERSION, PARTS
 
 API_VERSION: Final = "tidegate/v1"
 ApiVersion: TypeAlias = Literal["tidegate/v1"]
+_LIGHTEST, _HEAVIEST = 1e-3, 1e3  # of a guardrail's weight, so that every budget is a number
 SAFETY_KINDS = ("prompt_injection", "unexpected_tool", "error")
 """The safety events every agent has with no configuration."""
 
@@ -96,8 +97,8 @@ class Guardrail(Document, frozen=True, kw_only=True):
     negligible: str = "1%"
 
     def __post_init__(self) -> None:
-        if not self.weight > 0.0:
-            raise ValueError(f"weight is {self.weight}, must be above 0")
+        if not _LIGHTEST <= self.weight <= _HEAVIEST:
+            raise ValueError(f"weight is {self.weight}, must be {_LIGHTEST:g} to {_HEAVIEST:g}")
         low, high = (1.0, 100.0) if self.kind == "incident" else (0.0, 1.0)
         if not low < self.allowed_margin < high:
             raise ValueError(
@@ -198,8 +199,12 @@ class Canary(Document, frozen=True, kw_only=True):
 
     def __post_init__(self) -> None:
         shares = [step.share_ppm for step in self.steps]
-        if not shares or shares[-1] != PARTS or shares[0] == 0:
-            raise ValueError("steps must begin above 0% and end with setWeight: 100%")
+        if len(shares) < 2 or shares[-1] != PARTS or shares[0] == 0:  # noqa: PLR2004
+            raise ValueError(
+                "steps must be at least two, begin above 0% and end with setWeight: 100%"
+            )
+        if self.guardrails is not None and not self.guardrails:
+            raise ValueError("guardrails is empty, so nothing could stop the rollout; name some")
         if any(later <= earlier for earlier, later in pairwise(shares)):
             raise ValueError("steps must raise setWeight each time; a ramp never falls")
 

@@ -44,7 +44,7 @@ def version_path(agent: str, version: str) -> str:
 
 def is_name(text: str) -> bool:
     """Whether a text can name an agent or a version: it becomes part of a path."""
-    return _NAME.match(text) is not None
+    return _NAME.fullmatch(text) is not None
 
 
 def parse(path: str, content: bytes, kind: type[D]) -> D:
@@ -55,10 +55,11 @@ def parse(path: str, content: bytes, kind: type[D]) -> D:
     """
     try:
         raw: Any = yaml.load(content, Loader=_Loader)  # noqa: S506 - both are safe loaders
-    except yaml.YAMLError as error:
-        raise InvalidManifest(path, f"no valid YAML: {_one_line(error)}") from error
     except UnicodeDecodeError as error:
         raise InvalidManifest(path, "no valid YAML: not UTF-8") from error
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        # Besides its own errors the parser lets through those of impossible dates and numbers.
+        raise InvalidManifest(path, f"no valid YAML: {_one_line(error)}") from error
     if not isinstance(raw, dict):
         raise InvalidManifest(path, f"must be a mapping with kind: {kind.__name__}")
     try:
@@ -69,18 +70,28 @@ def parse(path: str, content: bytes, kind: type[D]) -> D:
 
 def render(document: Document) -> bytes:
     """A document as YAML, keys in the order of their declaration; `parse` reads it back."""
-    said = _without_silence(msgspec.to_builtins(document))
-    return yaml.safe_dump(said, sort_keys=False, allow_unicode=True, width=100).encode()
+    return yaml.safe_dump(_said(document), sort_keys=False, width=100).encode()
 
 
-def _without_silence(value: Any) -> Any:
-    """The same without keys that hold nothing: people write what they mean, and read it."""
+def _said(value: Any) -> Any:
+    """Plain values without the keys that are empty by default: people write what they mean."""
+    if isinstance(value, Document):
+        tag = value.__struct_config__.tag
+        kind = {} if tag is None else {"kind": tag}
+        return kind | {
+            field.encode_name: _said(getattr(value, field.name))
+            for field in msgspec.structs.fields(value)
+            if not _is_silent(field, getattr(value, field.name))
+        }
     if isinstance(value, dict):
-        kept = ((key, _without_silence(each)) for key, each in value.items())
-        return {key: each for key, each in kept if each not in (None, (), [], {}, "")}
-    if isinstance(value, list | tuple):
-        return [_without_silence(each) for each in value]
-    return value
+        return {key: _said(each) for key, each in value.items()}
+    if isinstance(value, tuple):
+        return [_said(each) for each in value]
+    return msgspec.to_builtins(value)
+
+
+def _is_silent(field: msgspec.structs.FieldInfo, value: Any) -> bool:
+    return value in (None, (), {}, "") and (not field.required)
 
 
 def _one_line(error: Exception) -> str:

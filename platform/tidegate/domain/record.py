@@ -7,6 +7,7 @@ import msgspec
 from tidegate.domain.decision import Decision, decide
 from tidegate.domain.evidence import Clock, Evidence
 from tidegate.domain.policy import Policy
+from tidegate.domain.release import rollout_id
 
 
 class DecisionRecord(msgspec.Struct, frozen=True, kw_only=True):
@@ -14,7 +15,7 @@ class DecisionRecord(msgspec.Struct, frozen=True, kw_only=True):
 
     environment: str
     agent: str
-    rollout: str
+    attempt: str
     baseline: str
     candidate: str
     policy: Policy
@@ -23,9 +24,15 @@ class DecisionRecord(msgspec.Struct, frozen=True, kw_only=True):
     decision: Decision
 
     @property
+    def rollout(self) -> str:
+        """The id of the rollout."""
+        return rollout_id(self.agent, self.attempt)
+
+    @property
     def decision_id(self) -> str:
-        """Hash of attempt, step, rule and evidence: the same decision never has two ids."""
-        parts = (self.rollout, str(self.evidence.step), self.decision.rule)
+        """Hash of rollout, step, rule and evidence: the same decision never has two ids."""
+        step = str(self.evidence.step)
+        parts = (self.environment, self.agent, self.attempt, step, self.decision.rule)
         digest = hashlib.sha256("/".join(parts).encode())
         digest.update(msgspec.json.encode(self.evidence))
         return digest.hexdigest()[:16]

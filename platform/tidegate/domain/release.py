@@ -9,6 +9,7 @@ from tidegate.domain.manifest import AgentRelease, AgentVersion, Phase, ReleaseS
 from tidegate.domain.policy import Policy
 from tidegate_sdk.bucketing import PARTS, in_share
 
+_ID_DIGITS = 16
 Arm = Literal["baseline", "candidate"]
 
 
@@ -35,7 +36,7 @@ class Release(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         commit: the manifest commit this was read from.
-        attempt: the commit that last changed INTENT; it is the id of the rollout.
+        attempt: the commit that last changed INTENT.
     """
 
     environment: str
@@ -48,6 +49,11 @@ class Release(msgspec.Struct, frozen=True, kw_only=True):
     policy: Policy
     window_s: int
     versions: dict[str, AgentVersion]
+
+    @property
+    def rollout(self) -> str:
+        """The id of the rollout that this attempt is."""
+        return rollout_id(self.agent, self.attempt)
 
     @property
     def in_rollout(self) -> bool:
@@ -86,6 +92,11 @@ class Release(msgspec.Struct, frozen=True, kw_only=True):
         return msgspec.structs.replace(self, traffic=traffic)
 
 
+def rollout_id(agent: str, attempt: str) -> str:
+    """The id of one agent's rollout; a commit may begin those of several agents."""
+    return f"{agent}@{attempt[:_ID_DIGITS]}"
+
+
 def traffic_of(
     intent: AgentRelease, state: ReleaseState | None, attempt: str, previous: str | None = None
 ) -> Traffic:
@@ -106,10 +117,11 @@ def traffic_of(
         return _traffic_without_state(intent, previous)
     if state.attempt == attempt:
         return _traffic_of_state(state)
-    if state.marks_bad(intent.version) and not intent.force:
+    is_bad = state.marks_bad(intent.version)
+    if is_bad and not intent.force:
         reason = f"{intent.version} was rolled back before; set force: true to try it again"
         return Traffic(baseline=state.stable, phase=Phase.DEGRADED, reason=reason)
-    if intent.version in (state.stable, *state.window):
+    if intent.version in (state.stable, *state.window) and not is_bad:
         reason = f"{intent.version} is in the rollback window and is served at once"
         return Traffic(baseline=intent.version, phase=Phase.HEALTHY, reason=reason)
     reason = f"{intent.version} waits for an engine to begin its rollout"

@@ -67,7 +67,7 @@ def record_of(
     return DecisionRecord(
         environment=release.environment,
         agent=release.agent,
-        rollout=release.attempt,
+        attempt=release.attempt,
         baseline=release.traffic.baseline,
         candidate=release.traffic.candidate or release.intent.version,
         policy=release.policy,
@@ -137,7 +137,7 @@ def _carried(release: Release, record: DecisionRecord) -> ReleaseState:
     before = release.state
     return ReleaseState(
         agent=record.agent,
-        attempt=record.rollout,
+        attempt=record.attempt,
         phase=Phase.HEALTHY,
         stable=record.baseline,
         reason=record.decision.reason,
@@ -148,7 +148,7 @@ def _carried(release: Release, record: DecisionRecord) -> ReleaseState:
 
 def _rolled_back(state: ReleaseState, record: DecisionRecord) -> ReleaseState:
     bad = BadVersion(
-        version=record.candidate, attempt=record.rollout, reason=record.decision.reason
+        version=record.candidate, attempt=record.attempt, reason=record.decision.reason
     )
     return msgspec.structs.replace(state, phase=Phase.ROLLED_BACK, bad=(*state.bad, bad))
 
@@ -170,7 +170,7 @@ def _in_rollout(state: ReleaseState, release: Release, record: DecisionRecord) -
         candidate=record.candidate,
         step=step,
         weight=release.policy.steps[step].share_ppm,
-        salt=release.intent.salt or f"{record.agent}:{record.rollout[:12]}",
+        salt=release.intent.salt or f"{record.agent}:{record.attempt[:12]}",
         step_started=started,
     )
 
@@ -200,7 +200,7 @@ def _trailers(record: DecisionRecord, content: bytes) -> str:
         (
             f"Tidegate-Decision: {record.decision_id}",
             f"Tidegate-Release: {record.environment}/{record.agent}",
-            f"Tidegate-Attempt: {record.rollout}",
+            f"Tidegate-Attempt: {record.attempt}",
             f"Tidegate-Rule: {record.decision.rule}",
             f"Tidegate-Evidence: {digest_of(content)}",
             f"Tidegate-Seq: {record.evidence.seq}",

@@ -53,6 +53,7 @@ def _indexed(info: CommitInfo, record: DecisionRecord) -> IndexedDecision:
         decision_id=record.decision_id,
         commit=info.commit,
         rollout=record.rollout,
+        attempt=record.attempt,
         environment=record.environment,
         agent=record.agent,
         verdict=record.decision.verdict.value,

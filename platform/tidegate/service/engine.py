@@ -115,7 +115,7 @@ class Engine:
             return settle_of(release, self._clock.now(), self._events.last_seq())
         if release.traffic.phase is Phase.PENDING:
             return start_of(release, self._clock.now(), self._events.last_seq())
-        override = self._control.open_overrides().get(release.attempt)
+        override = self._control.open_overrides().get(release.rollout)
         if override is not None:
             return self._overridden(release, override)
         return self._look_at(release, self._events.last_seq()) if release.in_rollout else None
@@ -136,8 +136,8 @@ class Engine:
         now = self._clock.now()
         clock = Instants(now=now, step_started=started or now)
         decision = decide(release.policy, evidence, clock)
-        if self._seen.get(release.attempt) != seq:
-            self._seen[release.attempt] = seq
+        if self._seen.get(release.rollout) != seq:
+            self._seen[release.rollout] = seq
             self._control.add_look(_look(release, decision, evidence, clock))
         if decision.verdict is Verdict.HOLD:
             return None
@@ -149,7 +149,7 @@ class Engine:
             step=release.state.step if release.state is not None else 0,
             paused=release.traffic.phase is Phase.PAUSED,
             seq=seq,
-            stages=self._events.stages(release.attempt, seq, matured_before),
+            stages=self._events.stages(release.rollout, seq, matured_before),
         )
 
     def _write_back(self, release: Release, record: DecisionRecord) -> None:
@@ -171,7 +171,7 @@ class Engine:
         """Stop the harm before anything that can fail: git comes second."""
         self._control.add_override(
             Override(
-                rollout=release.attempt,
+                rollout=release.rollout,
                 reason=record.decision.reason,
                 seq=record.evidence.seq,
                 at=self._clock.now(),
@@ -206,7 +206,7 @@ class Engine:
             return
         if snapshot.served != before:
             self._index.catch_up(snapshot.served)
-        served = {release.attempt for release in snapshot.releases.values()}
+        served = {release.rollout for release in snapshot.releases.values()}
         for rollout in self._control.open_overrides().keys() - served:
             self._control.settle_override(rollout)  # git has caught up: another attempt is served
 
@@ -261,7 +261,7 @@ class EngineLoop:
 
 def _look(release: Release, decision: Decision, evidence: Evidence, clock: Instants) -> Look:
     return Look(
-        rollout=release.attempt,
+        rollout=release.rollout,
         at=clock.now,
         seq=evidence.seq,
         step=evidence.step,

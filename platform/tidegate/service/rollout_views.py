@@ -37,7 +37,7 @@ class RolloutView(msgspec.Struct, frozen=True, kw_only=True):
     """A rollout at a glance.
 
     Attributes:
-        id: the deploy's commit.
+        id: agent and deploy, such as "support@2f1a…".
         phase: Progressing, Paused, Completed, RolledBack, or Superseded by a person.
         units, candidate_units: as of the engine's last look.
         seconds_to_revert: from the first harmful event to the pushed revert.
@@ -151,7 +151,7 @@ class RolloutViews:
             ended_at=last.decided_at if last.verdict in _END_OF else None,
             units=look.units if look is not None else 0,
             candidate_units=look.candidate_units if look is not None else 0,
-            deploy_commit=first.rollout,
+            deploy_commit=first.attempt,
             decision_commits=[each.commit for each in decisions],
             revert_commit=revert.commit if revert is not None else None,
             seconds_to_revert=_seconds_to_revert(revert),
@@ -159,7 +159,7 @@ class RolloutViews:
 
     def _current(self, decision: IndexedDecision) -> Release | None:
         release = self._manifest.current.releases.get(decision.agent)
-        return release if release is not None and release.attempt == decision.rollout else None
+        return release if release is not None and release.rollout == decision.rollout else None
 
     def _now(self, rollout: str) -> Evidence:
         seq = self._events.last_seq()

@@ -137,7 +137,7 @@ class ServedManifest:
             agent = name.removesuffix(".yaml")
             release = self._readable(agent, commit, problems)
             if release is not None:
-                override = overrides.get(release.attempt)
+                override = overrides.get(release.rollout)
                 releases[agent] = release if override is None else release.halted(override.reason)
         return Snapshot(head=head, served=commit, releases=releases, problems=problems)
 

@@ -111,6 +111,7 @@ def make_stage() -> Make:
         arms = {
             arm: ArmCounts(
                 units=count,
+                newcomers=count,
                 matured=count,
                 incidents=changes.get(f"{arm}_incidents", {}),
                 successes=changes.get(f"{arm}_successes", {"resolved": count * 9 // 10}),
@@ -152,7 +153,7 @@ def make_record(policy: Policy) -> Make:
         known: dict[str, Any] = {
             "environment": "production",
             "agent": "support",
-            "rollout": DEPLOY,
+            "attempt": DEPLOY,
             "baseline": "v1",
             "candidate": "v2",
             "policy": policy,

@@ -37,7 +37,11 @@ def test_unit_of_a_version_that_waits_is_assigned_the_baseline(make_release: Mak
 
 def test_assignment_names_the_commit_and_the_rollout_it_comes_from(make_release: Make) -> None:
     found = assign(make_release(step=1, weight=100_000, commit="b" * 40), "user-1")
-    assert (found.manifest_commit, found.rollout, found.step) == ("b" * 40, "d" * 40, 1)
+    assert (found.manifest_commit, found.rollout, found.step) == (
+        "b" * 40,
+        "support@" + "d" * 16,
+        1,
+    )
     assert (found.agent, found.environment, found.unit) == ("support", "production", "user-1")
 
 

@@ -18,8 +18,8 @@ HARMFUL = {"candidate_incidents": {"error": 9}, "baseline_incidents": {"error": 
 SKEWED = StageCounts(
     step=0,
     share_ppm=10_000,
-    baseline=ArmCounts(units=900, matured=900),
-    candidate=ArmCounts(units=200, matured=200),
+    baseline=ArmCounts(units=900, newcomers=900, matured=900),
+    candidate=ArmCounts(units=200, newcomers=200, matured=200),
 )
 
 

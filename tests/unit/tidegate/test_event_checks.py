@@ -113,7 +113,7 @@ def test_exposure_is_attributed_to_the_arm_its_unit_has_at_the_commit(make_relea
         event = check(GOOD | {"kind": "exposure", "unit": f"user-{number}", "version": "liar"})
         stored = attribute(event, release)
         assert stored.arm == release.arm(event.unit)
-        assert (stored.rollout, stored.step, stored.share_ppm) == (release.attempt, 1, 500_000)
+        assert (stored.rollout, stored.step, stored.share_ppm) == (release.rollout, 1, 500_000)
         assert (stored.manifest_commit, stored.environment) == (release.commit, "production")
 
 

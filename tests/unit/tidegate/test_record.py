@@ -27,7 +27,7 @@ def record(
     return DecisionRecord(
         environment="production",
         agent="support",
-        rollout="d" * 40,
+        attempt="d" * 40,
         baseline="v1",
         candidate="v2",
         policy=policy,

@@ -259,7 +259,7 @@ def test_decision_id_of_the_same_grounds_at_another_time_is_the_same(make_record
 @pytest.mark.parametrize(
     "changes",
     [
-        pytest.param({"rollout": LATER}, id="another attempt"),
+        pytest.param({"attempt": LATER}, id="another attempt"),
         pytest.param({"evidence": Evidence(step=1, paused=False, seq=42)}, id="another step"),
         pytest.param({"evidence": Evidence(step=0, paused=False, seq=43)}, id="other evidence"),
         pytest.param({"agent": "billing"}, id="another agent deployed by the same commit"),

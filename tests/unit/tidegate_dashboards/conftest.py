@@ -105,6 +105,7 @@ def _arm(units: int) -> Arm:
 def _assessment(name: str, units: int) -> Assessment:
     return {
         "guardrail": name,
+        "kind": "outcome" if name == "goal" else "incident",
         "baseline": {"k": units // 100, "n": units},
         "candidate": {"k": units // 200, "n": units // 14},
         "log_e_harm": 1.0,
