@@ -36,13 +36,12 @@ def test_no_acknowledged_event_is_lost_and_none_is_stored_twice(tmp_path: Path) 
     moments = random.Random(5)
     with processes.service(tmp_path, str(engineer.remote), port, poll_s=1.0) as service:
         processes.wait_until_ready(service, url)
+        service.watch(lambda _: None)
         sender = threading.Thread(target=send)
         sender.start()
         for _ in range(_KILLS):
             time.sleep(moments.uniform(0.2, 1.0))
-            os.kill(service.pid, signal.SIGKILL)
-            while not service.revive():
-                time.sleep(0.01)
+            _kill(service)
             processes.wait_until_ready(service, url)
         done.set()
         sender.join()
@@ -60,6 +59,14 @@ def _event(number: int) -> dict[str, object]:
         "kind": "safety",
         "name": "error",
     }
+
+
+def _kill(service: processes.Watched) -> None:
+    """kill -9, and wait until the service was started again."""
+    killed = service.pid
+    os.kill(killed, signal.SIGKILL)
+    while service.pid == killed:
+        time.sleep(0.01)
 
 
 def _stored_ids(folder: Path) -> list[str]:

@@ -75,6 +75,33 @@ def test_only_the_failing_agent_is_reverted_when_one_commit_deployed_more(world:
     assert world.release.traffic.baseline == "v1"
 
 
+def test_two_agents_deployed_by_one_commit_are_two_rollouts(world: World) -> None:
+    person = world.person()
+    for path in ("agents/{}/metrics.yaml", "agents/{}/versions/v1.yaml", "envs/production/{}.yaml"):
+        copy = (person.folder / path.format("support")).read_text().replace("support", "other")
+        (person.folder / path.format("other")).parent.mkdir(parents=True, exist_ok=True)
+        (person.folder / path.format("other")).write_text(copy)
+    second = (person.folder / "agents/support/versions/v2.yaml").read_text()
+    (person.folder / "agents/other/versions/v2.yaml").write_text(second.replace("support", "other"))
+    person.git("add", ".")
+    person.git("commit", "--quiet", "-m", "Add another agent")
+    person.push()
+    world.turn()
+    person.pull()
+    for agent in ("support", "other"):
+        intent = person.folder / f"envs/production/{agent}.yaml"
+        intent.write_text(intent.read_text().replace("version: v1", "version: v2"))
+    person.git("commit", "--quiet", "--all", "-m", "Deploy both")
+    person.push()
+    world.turn()
+    world.harm()
+    world.turn()
+    assert world.release.traffic.phase is Phase.HEALTHY
+    other = world.manifest.release("other")
+    assert other.traffic.phase is Phase.PROGRESSING
+    assert world.views.one(other.rollout).evidence.stages == ()
+
+
 def test_a_version_that_was_rolled_back_does_not_return_by_itself(canary: World) -> None:
     canary.harm()
     canary.turn()

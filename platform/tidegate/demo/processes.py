@@ -4,8 +4,9 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -15,6 +16,7 @@ from tidegate_sdk import Client, TidegateClientError
 
 _READY_WITHIN_S = 60.0
 _END_WITHIN_S = 10.0
+_BREATH_S = 0.2
 
 
 class DidNotStart(TidegateError):
@@ -32,7 +34,7 @@ def free_port() -> int:
 
 
 class Watched:
-    """A process that is started again when it dies by itself.
+    """A process that, once it is watched, is started again when it dies by itself.
 
     Args:
         name: what it is, for its log file and for messages.
@@ -42,9 +44,9 @@ class Watched:
 
     def __init__(self, name: str, command: Sequence[str], folder: Path) -> None:
         self.name = name
-        self.restarts = 0
         self.log_path = folder / f"{name}.log"
         self._command = list(command)
+        self._ending = threading.Event()
         self._process = self._start()
 
     @property
@@ -57,17 +59,25 @@ class Watched:
         """Whether it ended by itself."""
         return self._process.poll() is not None
 
-    def revive(self) -> bool:
-        """Start it again if it has died; whether it had."""
-        if not self.has_died:
-            return False
-        self.restarts += 1
-        self._process = self._start()
-        return True
+    def watch(self, say: Callable[[str], None]) -> None:
+        """From now on start it again when it dies, and say so."""
+        threading.Thread(target=self._revive, args=(say,), name=self.name, daemon=True).start()
 
     def end(self) -> None:
         """Ask it to end, and wait; if it does not, end it."""
+        self._ending.set()
         end_all([self._process])
+
+    def _revive(self, say: Callable[[str], None]) -> None:
+        while True:
+            self._process.wait()
+            if self._ending.wait(_BREATH_S):
+                return
+            self._process = self._start()
+            if self._ending.is_set():
+                end_all([self._process])
+                return
+            say(f"the {self.name} died; started again as process {self.pid}, see {self.log_path}")
 
     def __enter__(self) -> Self:
         return self

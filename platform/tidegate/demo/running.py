@@ -2,7 +2,7 @@
 
 import importlib.util
 import sys
-import time
+import threading
 from pathlib import Path
 
 from rich.console import Console
@@ -10,8 +10,6 @@ from rich.console import Console
 from tidegate.demo import processes
 from tidegate.demo.sample_manifest import SampleManifest
 from tidegate.domain.errors import TidegateError
-
-_WATCH_S = 0.5
 
 
 def run_until_interrupted(
@@ -30,16 +28,14 @@ def run_until_interrupted(
         console.print(f"manifest   {repository}")
         console.print(f"dashboard  [bold]http://127.0.0.1:{dashboard_port}[/]")
         console.print("Ctrl-C ends all of them.")
-        _watch(console, service, dashboard)
+        for each in (service, dashboard):
+            each.watch(console.print)
+        _wait_for_interrupt(console)
 
 
-def _watch(console: Console, *watched: processes.Watched) -> None:
+def _wait_for_interrupt(console: Console) -> None:
     try:
-        while True:
-            for each in watched:
-                if each.revive():
-                    console.print(f"{each.name} died; started again, see {each.log_path}")
-            time.sleep(_WATCH_S)
+        threading.Event().wait()
     except KeyboardInterrupt:
         console.print("\nending")
 

@@ -71,6 +71,7 @@ def tell(plan: Plan, *, as_json: bool) -> None:
     with processes.service(folder, str(manifest.remote), port, poll_s=_POLL_S) as service:
         url = f"http://127.0.0.1:{port}"
         processes.wait_until_ready(service, url)
+        service.watch(lambda message: console.print(f"   {message}"))
         console.print(f"[bold]2.[/] service {url}, process {service.pid}, log {service.log_path}")
         stage = Stage(
             script=script,
@@ -127,7 +128,6 @@ class Stage:
         """The id of the rollout that a deploy has begun, once the engine has begun it."""
         give_up_at = time.monotonic() + _SETTLE_WITHIN_S
         while time.monotonic() < give_up_at:
-            self.service.revive()
             for each in client.get("/v1/rollouts")["rollouts"]:
                 if each["deploy_commit"] == deploy:
                     return str(each["id"])
@@ -138,8 +138,6 @@ class Stage:
         """Show the rollout until it has ended, or its traffic has."""
         with Progress(self.console) as progress:
             while True:
-                if self.service.revive():
-                    progress.say(f"the service died; started again as process {self.service.pid}")
                 detail = client.get(f"/v1/rollouts/{rollout}")
                 progress.update(detail)
                 if detail["rollout"]["phase"] not in ("Progressing", "Paused"):
