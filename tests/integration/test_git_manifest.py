@@ -107,6 +107,16 @@ def test_a_remembered_commit_survives_a_restart(
     assert again.recall("good/production/other") is None
 
 
+def test_a_remote_may_be_a_relative_path(
+    remote: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    clone = GitManifest(Path("clone.git"), remote.name)
+    made = clone.publish(None, [_write("a", "1")])
+    clone.fetch()
+    assert clone.head() == made[-1]
+
+
 def test_history_since_a_commit_is_oldest_first(clone: GitManifest) -> None:
     made = clone.publish(None, [_write("a", str(number), f"Write {number}") for number in range(4)])
     assert [info.subject for info in clone.since(made[-1], made[1])] == ["Write 2", "Write 3"]

@@ -33,11 +33,11 @@ class GitManifest:
         branch: str = "main",
         author: tuple[str, str] = AUTHOR,
     ) -> None:
-        self._folder = folder
+        self._folder = folder.absolute()
         self._branch = branch
         self._author = author
         self._lock = threading.RLock()
-        self._repository = _open(folder, remote)
+        self._repository = _open(folder, _address(remote))
         self._last_changes: dict[tuple[str, str], str] = {}
 
     def fetch(self) -> None:
@@ -182,6 +182,12 @@ def _open(folder: Path, remote: str) -> pygit2.Repository:
     elif repository.remotes["origin"].url != remote:
         repository.remotes.set_url("origin", remote)
     return repository
+
+
+def _address(remote: str) -> str:
+    """A remote as git must be told: a path relative to here means nothing inside the clone."""
+    path = Path(remote)
+    return str(path.absolute()) if path.exists() else remote
 
 
 def _entry_of(commit: pygit2.Commit, path: str) -> pygit2.Object | None:
