@@ -4,7 +4,7 @@ import math
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 from rich.console import Console
@@ -101,9 +101,10 @@ def _goals(stages: list[dict[str, Any]], arm: str, name: str) -> list[int]:
 
 
 def _evidence_table(detail: dict[str, Any]) -> Table:
-    table = Table(box=None, padding=(0, 2), pad_edge=True)
-    for heading in ("guardrail", "baseline", "candidate", "e-value of harm", "stops at"):
-        table.add_column(heading, justify="left" if heading == "guardrail" else "right")
+    table = Table(box=None, padding=(0, 0, 0, 3), pad_edge=True)
+    for heading in ("guardrail", "baseline", "candidate", "e-value", "stops at"):
+        justify: Literal["left", "right"] = "left" if heading == "guardrail" else "right"
+        table.add_column(heading, justify=justify, no_wrap=True)
     for each in detail["assessments"]:
         table.add_row(
             each["guardrail"],
@@ -117,7 +118,7 @@ def _evidence_table(detail: dict[str, Any]) -> Table:
 
 def _rate(tally: dict[str, int]) -> str:
     share = f"{100 * tally['k'] / tally['n']:.1f} %" if tally["n"] else "none yet"
-    return f"{tally['k']} of {tally['n']}, {share}"
+    return f"{tally['k']}/{tally['n']} ({share})"
 
 
 def _git_log(repository: Path) -> str:
