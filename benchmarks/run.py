@@ -49,7 +49,7 @@ def evaluation() -> dict[str, float]:
     units = [f"unit-{number}" for number in range(20_000)]
     hashed = seconds(lambda: [mmh3.hash(unit) for unit in units])
     bucketed = seconds(lambda: [bucket("salt", unit) for unit in units])
-    ratios, strata = np.array(safe_logrank.HARM_RATIOS), [(9, 100, 0.05), (3, 60, 0.25)]
+    ratios, strata = np.array(list(safe_logrank.HARM_MIXTURE)), [(9, 100, 0.05), (3, 60, 0.25)]
 
     def bare() -> float:
         total = np.zeros_like(ratios)

@@ -24,7 +24,7 @@ from typing import NamedTuple
 import numpy as np
 
 from anytime.errors import InvalidMargin
-from anytime.mixture import Vector, log_uniform_mixture
+from anytime.mixture import Vector, log_mixture
 from anytime.strata import OutcomeStratum, check_stratum
 
 BASELINE_RATES = (0.05, 0.15, 0.3, 0.5, 0.7, 0.85, 0.95)
@@ -97,7 +97,7 @@ def _log_mixture(
         bets = _bets(stratum.share, margin, odds_ratios)
         for count, log_ratio in zip(stratum[:-1], bets, strict=True):
             log_ratios = log_ratios + count * log_ratio
-    return log_uniform_mixture(log_ratios)
+    return log_mixture(log_ratios)
 
 
 @lru_cache(maxsize=256)

@@ -84,7 +84,10 @@ def _produced(case: dict[str, Any]) -> float:
     strata = case.get("strata", [])
     match case["test"]:
         case "incidents harm":
-            return safe_logrank.log_e_harm([IncidentStratum(*each) for each in strata])
+            uniform = safe_logrank.UNIFORM_HARM_MIXTURE
+            return safe_logrank.log_e_harm(
+                [IncidentStratum(*each) for each in strata], mixture=uniform
+            )
         case "incidents non-inferior":
             made = [IncidentStratum(*each) for each in strata]
             return safe_logrank.log_e_non_inferior(made, margin=case["margin"])

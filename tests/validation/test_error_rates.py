@@ -6,7 +6,7 @@ production functions say. The long ones (`-m validation`) use more paths, and me
 """
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TypeAlias
 
 import numpy as np
@@ -62,21 +62,22 @@ def _incidents(paths: int, seed: int, ratio: float) -> tuple[Counts, Counts]:
 
 
 def _logrank(
-    candidate: Counts, baseline: Counts, null: float, alternatives: Sequence[float]
+    candidate: Counts, baseline: Counts, null: float, mixture: Mapping[float, float]
 ) -> Numbers:
     """Log e-value after each look, stage by stage, shape (paths, looks)."""
     ratios = []
-    for alternative in alternatives:
+    for alternative in mixture:
         theta = alternative * SHARE_OF_LOOK / (alternative * SHARE_OF_LOOK + 1 - SHARE_OF_LOOK)
         theta0 = null * SHARE_OF_LOOK / (null * SHARE_OF_LOOK + 1 - SHARE_OF_LOOK)
         gain = candidate * np.log(theta / theta0) + baseline * np.log((1 - theta) / (1 - theta0))
         ratios.append(np.cumsum(gain, axis=1))
-    return _log_mean(np.stack(ratios))
+    return _log_mean(np.stack(ratios), list(mixture.values()))
 
 
-def _log_mean(ratios: Numbers) -> Numbers:
+def _log_mean(ratios: Numbers, weights: Sequence[float] | None = None) -> Numbers:
     peak = ratios.max(axis=0)
-    return np.asarray(peak + np.log(np.mean(np.exp(ratios - peak), axis=0)))
+    mean = np.average(np.exp(ratios - peak), axis=0, weights=weights)
+    return np.asarray(peak + np.log(mean))
 
 
 def _agrees(log_e: Numbers, production: Callable[[int, int], float]) -> None:
@@ -104,7 +105,7 @@ def test_harm_of_incidents_in_an_a_a_over_a_ramp_is_falsely_seen_within_the_budg
     paths: int,
 ) -> None:
     candidate, baseline = _incidents(paths, seed=101, ratio=1.0)
-    log_e = _logrank(candidate, baseline, 1.0, safe_logrank.HARM_RATIOS)
+    log_e = _logrank(candidate, baseline, 1.0, safe_logrank.HARM_MIXTURE)
     _agrees(
         log_e,
         lambda path, look: safe_logrank.log_e_harm(
@@ -126,7 +127,7 @@ def test_harm_of_incidents_from_pooled_stages_would_be_seen_falsely_in_almost_ev
             for c, b in zip(candidate.sum(axis=1), baseline.sum(axis=1), strict=True)
         ]
     )
-    stratified = _logrank(candidate, baseline, 1.0, safe_logrank.HARM_RATIOS)
+    stratified = _logrank(candidate, baseline, 1.0, safe_logrank.HARM_MIXTURE)
     assert float(np.mean(pooled >= LOG_20)) > 0.9
     assert _rejected(stratified) <= _bound(0.05, paths)
 
@@ -138,7 +139,7 @@ def test_incidents_exactly_at_the_margin_are_falsely_certified_within_the_budget
 ) -> None:
     candidate, baseline = _incidents(paths, seed=103, ratio=margin)
     below = [0.5, 0.8, 1.0, math.sqrt(margin)]
-    log_e = _logrank(candidate, baseline, margin, below)
+    log_e = _logrank(candidate, baseline, margin, dict.fromkeys(below, 1.0))
     _agrees(
         log_e,
         lambda path, look: safe_logrank.log_e_non_inferior(
@@ -173,12 +174,13 @@ def test_users_until_harm_is_seen_are_on_average_hardly_more_than_measured_befor
     base: float, harmed: float, share: float, stored: int
 ) -> None:
     """The stored figures come from looks in batches and an unknown horizon; here each incident is
-    looked at and nobody gives up. Eight of nine are lower here; at 1 %, 1 -> 2 %, 8 % more.
+    looked at and nobody gives up, and the mixture is the weighted one.
     """
     paths, incidents = 4000, 20_000
     rng = np.random.default_rng(104)
     rate = share * harmed + (1.0 - share) * base
-    users, grid = np.zeros(paths), np.array(safe_logrank.HARM_RATIOS)
+    users, grid = np.zeros(paths), np.array(list(safe_logrank.HARM_MIXTURE))
+    weights = list(safe_logrank.HARM_MIXTURE.values())
     theta = grid * share / (grid * share + 1.0 - share)
     ratios, open_paths = np.zeros((len(grid), paths)), np.ones(paths, dtype=bool)
     for _ in range(incidents):
@@ -187,7 +189,7 @@ def test_users_until_harm_is_seen_are_on_average_hardly_more_than_measured_befor
         ratios += np.where(
             on_candidate, np.log(theta / share)[:, None], np.log((1 - theta) / (1 - share))[:, None]
         )
-        open_paths &= _log_mean(ratios) < LOG_20
+        open_paths &= _log_mean(ratios, weights) < LOG_20
         if not open_paths.any():
             break
     print(f"{base:.1%} -> {harmed:.1%} at {share:.0%}: {users.mean():,.0f} users ({stored:,})")

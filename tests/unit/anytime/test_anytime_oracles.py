@@ -27,7 +27,8 @@ def test_log_e_harm_equals_the_exact_product_over_incidents(
     null = Fraction(null_ratio)
     expected = _exact_log_mixture(ramp, null, [null * ratio for ratio in HARM_RATIOS])
     strata = [IncidentStratum(c, b, float(share)) for c, b, share in ramp]
-    ours = safe_logrank.log_e_harm(strata, null_ratio=float(null))
+    uniform = safe_logrank.UNIFORM_HARM_MIXTURE
+    ours = safe_logrank.log_e_harm(strata, null_ratio=float(null), mixture=uniform)
     assert ours == pytest.approx(expected, abs=1e-9)
 
 

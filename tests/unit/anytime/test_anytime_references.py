@@ -16,6 +16,7 @@ from anytime import (
     two_proportions,
 )
 
+UNIFORM = safe_logrank.UNIFORM_HARM_MIXTURE
 LOG_20 = math.log(20.0)
 
 
@@ -33,7 +34,7 @@ def test_log_e_harm_at_the_stored_counts_equals_the_stored_number(
     on_candidate: int, of: int, share: float, expected: float
 ) -> None:
     stratum = IncidentStratum(candidate=on_candidate, baseline=of - on_candidate, share=share)
-    assert safe_logrank.log_e_harm([stratum]) == pytest.approx(expected, abs=5e-9)
+    assert safe_logrank.log_e_harm([stratum], mixture=UNIFORM) == pytest.approx(expected, abs=5e-9)
 
 
 def test_log_e_mismatch_at_99_and_5_has_the_p_value_of_the_savvi_package() -> None:
@@ -76,9 +77,10 @@ def test_log_e_mismatch_along_a_path_equals_the_ville_package(share: float) -> N
 
 def test_log_e_harm_over_the_grid_is_the_mean_that_ville_takes_of_single_ratios() -> None:
     strata = [IncidentStratum(5, 15, 0.05), IncidentStratum(9, 20, 0.25)]
-    single = [safe_logrank.log_e_harm(strata, ratios=[h]) for h in safe_logrank.HARM_RATIOS]
+    single = [safe_logrank.log_e_harm(strata, mixture={h: 1.0}) for h in UNIFORM]
     merged = ville.evalues.combine(np.exp(single), method="mean")
-    assert math.exp(safe_logrank.log_e_harm(strata)) == pytest.approx(float(merged), rel=1e-12)
+    ours = safe_logrank.log_e_harm(strata, mixture=UNIFORM)
+    assert math.exp(ours) == pytest.approx(float(merged), rel=1e-12)
 
 
 def test_log_e_non_inferior_at_equal_incident_counts_certifies_a_margin_of_two() -> None:

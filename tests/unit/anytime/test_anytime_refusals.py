@@ -109,8 +109,15 @@ def test_null_ratio_outside_its_range_is_refused(null_ratio: float) -> None:
     ],
 )
 def test_harm_ratios_outside_their_range_are_refused(ratios: tuple[float, ...]) -> None:
-    with pytest.raises(InvalidMargin, match=_said("ratios", ratios)):
-        safe_logrank.log_e_harm([IncidentStratum(1, 2, 0.1)], ratios=ratios)
+    mixture = dict.fromkeys(ratios, 1.0)
+    with pytest.raises(InvalidMargin, match="mixture == "):
+        safe_logrank.log_e_harm([IncidentStratum(1, 2, 0.1)], mixture=mixture)
+
+
+@pytest.mark.parametrize("weight", [0.0, -1.0, math.inf, math.nan])
+def test_harm_weights_outside_their_range_are_refused(weight: float) -> None:
+    with pytest.raises(InvalidMargin, match="mixture == "):
+        safe_logrank.log_e_harm([IncidentStratum(1, 2, 0.1)], mixture={2.0: 1.0, 3.0: weight})
 
 
 @pytest.mark.parametrize("ceiling", [0.0, 1.0, -0.01, 2.0, math.inf, math.nan])

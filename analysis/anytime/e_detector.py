@@ -1,0 +1,184 @@
+"""Has the incident rate risen since the switch? Nobody is left on the old version to compare with.
+
+An e-detector: at every unit a new e-process starts against "the rate is still what it was", and
+their sum is watched. Unlike one e-process it loses nothing by a long quiet time before the change.
+Every e-process is a likelihood ratio of Bernoulli outcomes; for each alternative the sum obeys
+
+    M_n = (1 + M_{n-1}) LR_n        (Shiryaev-Roberts),
+
+and M_n - n is a supermartingale under the null, which bounds the average run length to a false
+alarm. With the maximum in place of the sum, M_n = max(1, M_{n-1}) LR_n, it is a mixture of CUSUMs:
+never larger, so slower by the same guarantee, but with fewer false alarms.
+
+The old rate is learnt, not known. The null is therefore "at most the upper confidence limit of the
+learnt rate", at level `miss`: whenever that limit covers the old rate, which it does with
+probability 1 - miss whatever made the switch happen when it did, the null covers it too.
+
+Source: Shin, Ramdas and Rinaldo (2023), "E-detectors: a nonparametric framework for sequential
+change detection", Definition 2.1, Proposition 2.4 and Section 3.
+"""
+
+import math
+from collections.abc import Iterable, Sequence
+from typing import Literal, NamedTuple
+
+import numpy as np
+
+from anytime.bernoulli import alternatives_above, upper_rate
+from anytime.errors import InvalidMargin
+from anytime.mixture import Vector, log_uniform_mixture
+from anytime.strata import check_count
+
+Rule = Literal["shiryaev-roberts", "cusum"]
+
+
+class Detector(NamedTuple):
+    """A watch over one rate; plain values, to be stored and taken up again.
+
+    Attributes:
+        null_rate: the highest rate that is no change, in (0, 1).
+        rates: shape (J,), the alternatives, each in (null_rate, 1).
+        log_stakes: shape (J,), log(1 + M), or log max(1, M): what the next unit multiplies; each at
+            least 0.
+        log_peak: the highest log M that any incident has led to, and at least 0.
+        rule: how e-processes that started at different units are joined.
+    """
+
+    null_rate: float
+    rates: Sequence[float]
+    log_stakes: Sequence[float]
+    log_peak: float = 0.0
+    rule: Rule = "shiryaev-roberts"
+
+
+class Outcomes(NamedTuple):
+    """A run of units in the order of arrival: first those without an incident, then those with one.
+
+    Attributes:
+        clean: units without an incident, at least 0.
+        incidents: units with an incident that follow them, at least 0.
+    """
+
+    clean: int
+    incidents: int
+
+
+def learnt(
+    *, incidents: int, units: int, miss: float = 0.01, rule: Rule = "shiryaev-roberts"
+) -> Detector:
+    """A detector against the rate that was seen before the switch.
+
+    Args:
+        incidents: units with an incident before the switch, 0 <= incidents <= units.
+        units: matured units before the switch, at least 1.
+        miss: the chance that the learnt limit may lie below the old rate, in (0, 1).
+        rule: how e-processes that started at different units are joined.
+
+    Returns:
+        A detector that has seen no unit yet.
+
+    Raises:
+        InvalidCount: a count is negative, or there are more incidents than units.
+        InvalidMargin: `miss` is out of range, or too little was seen to bound the rate below 1.
+
+    Guarantee:
+        With probability 1 - miss over what was learnt, the old rate lies within the null, and the
+        guarantee of `alarmed` holds for it. On average over both, the run length to a false alarm
+        is at least (1 - miss) times the one asked for.
+    """
+    return known(upper_rate(incidents=incidents, units=units, alpha=miss), rule=rule)
+
+
+def known(null_rate: float, *, rule: Rule = "shiryaev-roberts") -> Detector:
+    """A detector against a rate given beforehand.
+
+    Args:
+        null_rate: the highest rate that is no change, in (0, 1).
+        rule: how e-processes that started at different units are joined.
+
+    Returns:
+        A detector that has seen no unit yet.
+
+    Raises:
+        InvalidMargin: the rate is not strictly between 0 and 1.
+    """
+    if not 0.0 < null_rate < 1.0:
+        raise InvalidMargin(f"null_rate == {null_rate}, must lie strictly between 0 and 1")
+    rates = tuple(alternatives_above(null_rate).tolist())
+    return Detector(null_rate, rates, (0.0,) * len(rates), rule=rule)
+
+
+def follow(detector: Detector, runs: Iterable[Outcomes]) -> Detector:
+    """The detector after more units.
+
+    Args:
+        detector: the detector so far.
+        runs: outcomes since, in the order of arrival; a run of clean units costs one step.
+
+    Returns:
+        The detector after all of them, the same however the units are cut into runs.
+
+    Raises:
+        InvalidCount: a count is negative or not finite.
+    """
+    on_clean, on_incident = _log_likelihood_ratios(detector)
+    stakes, peak = np.asarray(detector.log_stakes), detector.log_peak
+    for run in runs:
+        check_count("clean", run.clean)
+        check_count("incidents", run.incidents)
+        stakes = _after_clean(stakes, run.clean, on_clean, detector.rule)
+        for _ in range(run.incidents):
+            log_sums = stakes + on_incident
+            peak = max(peak, log_uniform_mixture(log_sums))
+            stakes = _staked(log_sums, detector.rule)
+    return detector._replace(log_stakes=tuple(stakes.tolist()), log_peak=peak)
+
+
+def alarmed(detector: Detector, *, run_length: float) -> bool:
+    """Whether the rate has risen: the sum has reached the run length asked for.
+
+    Args:
+        detector: the detector so far.
+        run_length: units that shall pass, on average at least, until a false alarm; above 1.
+
+    Returns:
+        Whether an alarm was raised by any unit so far; once true, it stays true.
+
+    Raises:
+        InvalidMargin: the run length is not a finite number above 1.
+
+    Guarantee:
+        While every unit's rate, given the past, is at most `null_rate`: E[units until an alarm] >=
+        run_length. Alarms are raised at incidents only, which can but lengthen it.
+
+    Example:
+        >>> quiet = follow(known(0.01), [Outcomes(clean=500, incidents=0)])
+        >>> alarmed(quiet, run_length=10_000)
+        False
+        >>> alarmed(follow(quiet, [Outcomes(clean=5, incidents=1)] * 6), run_length=10_000)
+        True
+    """
+    if not 1.0 < run_length < math.inf:
+        raise InvalidMargin(f"run_length == {run_length}, must be a finite number above 1")
+    return detector.log_peak >= math.log(run_length)
+
+
+def _log_likelihood_ratios(detector: Detector) -> tuple[Vector, Vector]:
+    """Shape (J,) each: of a unit without an incident, below 0, and of one with, above 0."""
+    rates, null = np.asarray(detector.rates), detector.null_rate
+    return np.log1p(-rates) - np.log1p(-null), np.log(rates / null)
+
+
+def _after_clean(stakes: Vector, units: int, log_ratio: Vector, rule: Rule) -> Vector:
+    """What `units` steps of the recursion lead to, in one: a geometric sum."""
+    if units == 0:
+        return stakes
+    total = units * log_ratio
+    if rule == "cusum":
+        return np.maximum(0.0, stakes + total)
+    started_since = np.log(-np.expm1(total)) - np.log(-np.expm1(log_ratio))
+    return np.logaddexp(stakes + total, started_since)
+
+
+def _staked(log_sums: Vector, rule: Rule) -> Vector:
+    return np.maximum(0.0, log_sums) if rule == "cusum" else np.logaddexp(0.0, log_sums)
