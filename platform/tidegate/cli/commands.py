@@ -1,4 +1,4 @@
-"""The commands a person has: serve, run, demo."""
+"""The commands a person has: serve, run, demo, simulate."""
 
 import logging
 from collections.abc import Callable
@@ -8,6 +8,7 @@ from typing import ParamSpec
 
 import click
 
+from tidegate.cli.simulation import simulate_command
 from tidegate.domain.errors import TidegateError
 from tidegate.settings import Settings
 
@@ -170,3 +171,6 @@ def run(data_dir: Path, manifest: str | None, port: int, dashboard_port: int) ->
     from tidegate.demo.running import run_until_interrupted
 
     run_until_interrupted(data_dir, manifest=manifest, port=port, dashboard_port=dashboard_port)
+
+
+main.add_command(simulate_command)
