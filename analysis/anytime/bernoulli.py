@@ -5,10 +5,15 @@ Howard, Ramdas, McAuliffe and Sekhon (2021), "Time-uniform, nonparametric, nonas
 sequences".
 """
 
+from collections.abc import Callable
+
 import numpy as np
+from scipy.optimize import brentq
+from scipy.special import expit
 
 from anytime.errors import InvalidCount, InvalidMargin
-from anytime.mixture import log_mixture
+from anytime.mixture import Vector, log_mixture
+from anytime.multiplicity import check_alpha
 from anytime.strata import check_count
 
 BELOW_FRACTIONS = (0.0, 0.1, 0.25, 0.5, 0.75)
@@ -23,7 +28,7 @@ LIMIT_MULTIPLES = (1.05, 1.1, *ABOVE_MULTIPLES)
 """The alternatives mixed for confidence limits: closer ones too, or limits would stop closing in
 on a rate that is seen ever more often."""
 
-_WIDEST_LOG_ODDS = 600.0  # of a limit: wider than any count and any alpha can make it
+_WIDEST_LOG_ODDS = 800.0  # of a limit: wider than any count and any alpha can make it
 
 
 def log_e_below(*, incidents: int, units: int, ceiling: float) -> float:
@@ -93,7 +98,7 @@ def log_e_above(*, incidents: int, units: int, ceiling: float) -> float:
     rates = alternatives_above(ceiling)
     from_incidents = incidents * np.log(rates / ceiling)
     from_rest = (units - incidents) * (np.log1p(-rates) - np.log1p(-ceiling))
-    return log_uniform_mixture(from_incidents + from_rest)
+    return log_mixture(from_incidents + from_rest)
 
 
 def alternatives_above(ceiling: float) -> Vector:
@@ -144,7 +149,7 @@ def upper_rate(*, incidents: int, units: int, alpha: float) -> float:
 
     def surplus(log_odds: float) -> float:
         from_rest = np.log1p(-fractions * expit(log_odds)) + np.logaddexp(0.0, log_odds)
-        log_e = log_uniform_mixture(from_incidents + (units - incidents) * from_rest)
+        log_e = log_mixture(from_incidents + (units - incidents) * from_rest)
         return float(log_e + lost + np.log(alpha))
 
     return _crossing(surplus)
@@ -172,7 +177,7 @@ def lower_rate(*, incidents: int, units: int, alpha: float) -> float:
     check_alpha(alpha)
     multiples = np.asarray(LIMIT_MULTIPLES)
     from_incidents = incidents * np.log(multiples)
-    if log_uniform_mixture(from_incidents) <= -np.log(alpha):
+    if log_mixture(from_incidents) <= -np.log(alpha):
         return 0.0  # not even a rate of 0+ is rejected
 
     def surplus(log_odds: float) -> float:
@@ -183,7 +188,7 @@ def lower_rate(*, incidents: int, units: int, alpha: float) -> float:
             per_unit = np.log1p(-chances) + np.logaddexp(0.0, log_odds)
         rest = (units - incidents) * per_unit if units > incidents else 0.0
         possible = np.where(chances < 1.0, from_incidents + rest, -np.inf)
-        return float(-np.log(alpha) - max(log_uniform_mixture(possible), -_WIDEST_LOG_ODDS))
+        return float(-np.log(alpha) - max(log_mixture(possible), -_WIDEST_LOG_ODDS))
 
     return _crossing(surplus)
 

@@ -26,7 +26,7 @@ import numpy as np
 
 from anytime.bernoulli import alternatives_above, upper_rate
 from anytime.errors import InvalidMargin
-from anytime.mixture import Vector, log_uniform_mixture
+from anytime.mixture import Vector, log_mixture
 from anytime.strata import check_count
 
 Rule = Literal["shiryaev-roberts", "cusum"]
@@ -129,7 +129,7 @@ def follow(detector: Detector, runs: Iterable[Outcomes]) -> Detector:
         stakes = _after_clean(stakes, run.clean, on_clean, detector.rule)
         for _ in range(run.incidents):
             log_sums = stakes + on_incident
-            peak = max(peak, log_uniform_mixture(log_sums))
+            peak = max(peak, log_mixture(log_sums))
             stakes = _staked(log_sums, detector.rule)
     return detector._replace(log_stakes=tuple(stakes.tolist()), log_peak=peak)
 
@@ -175,10 +175,11 @@ def _after_clean(stakes: Vector, units: int, log_ratio: Vector, rule: Rule) -> V
         return stakes
     total = units * log_ratio
     if rule == "cusum":
-        return np.maximum(0.0, stakes + total)
+        return _staked(stakes + total, rule)
     started_since = np.log(-np.expm1(total)) - np.log(-np.expm1(log_ratio))
-    return np.logaddexp(stakes + total, started_since)
+    return np.asarray(np.logaddexp(stakes + total, started_since))
 
 
 def _staked(log_sums: Vector, rule: Rule) -> Vector:
-    return np.maximum(0.0, log_sums) if rule == "cusum" else np.logaddexp(0.0, log_sums)
+    join = np.maximum if rule == "cusum" else np.logaddexp
+    return np.asarray(join(0.0, log_sums))

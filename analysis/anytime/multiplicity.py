@@ -15,7 +15,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from anytime.errors import InvalidMargin
-from anytime.mixture import Vector, log_uniform_mixture
+from anytime.mixture import Vector, log_mixture
 
 
 def weighted_thresholds(alpha: float, weights: Sequence[float]) -> tuple[float, ...]:
@@ -64,7 +64,7 @@ def log_mean(log_es: Sequence[float]) -> float:
         for all of them (Vovk and Wang 2021, Proposition 3.1).
     """
     known = _checked(log_es)
-    return math.inf if np.any(np.isposinf(known)) else log_uniform_mixture(known)
+    return math.inf if np.any(np.isposinf(known)) else log_mixture(known)
 
 
 def closed_log_es(log_es: Sequence[float]) -> tuple[float, ...]:

@@ -20,14 +20,14 @@ under optional stopping, continuation and prior misspecification", Section 2.
 """
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Literal, NamedTuple
 
 import numpy as np
 
 from anytime.errors import InvalidCount, InvalidMargin
-from anytime.mixture import log_uniform_mixture
-from anytime.safe_logrank import HARM_RATIOS
+from anytime.mixture import log_mixture
+from anytime.safe_logrank import HARM_MIXTURE, log_e_harm, log_e_non_inferior
 from anytime.strata import check_count
 
 NON_INFERIOR_RATIOS = (0.5, 0.8, 1.0)
@@ -40,6 +40,7 @@ class OngoingStratum(NamedTuple):
     Attributes:
         null_ratio: the hazard ratio on the edge of the null, above 0.
         alternatives: shape (J,), the hazard ratios that are mixed, each above 0.
+        weights: shape (J,), their relative weights, each above 0.
         log_ratios: shape (J,), the log-likelihood-ratio of each alternative so far.
         candidate: units of the candidate at risk now, at least 0.
         baseline: units of the baseline at risk now, at least 0.
@@ -47,6 +48,7 @@ class OngoingStratum(NamedTuple):
 
     null_ratio: float
     alternatives: Sequence[float]
+    weights: Sequence[float]
     log_ratios: Sequence[float]
     candidate: int = 0
     baseline: int = 0
@@ -67,25 +69,24 @@ class UnitEvent(NamedTuple):
 
 
 def harm_stratum(
-    *, null_ratio: float = 1.0, ratios: Sequence[float] = HARM_RATIOS
+    *, null_ratio: float = 1.0, mixture: Mapping[float, float] = HARM_MIXTURE
 ) -> OngoingStratum:
     """An empty stage for the null "the hazard ratio is at most `null_ratio`".
 
     Args:
         null_ratio: h0, the largest hazard ratio that is no harm, above 0.
-        ratios: shape (J,), alternatives as multiples of h0, each above 1, mixed uniformly.
+        mixture: relative weight of each alternative, by its multiple of h0; the multiples are
+            finite and above 1, the weights finite and above 0.
 
     Returns:
         A stage without units; its e-value is exactly 1.
 
     Raises:
-        InvalidMargin: h0 or an alternative is out of range.
+        InvalidMargin: h0, an alternative or a weight is out of range.
     """
-    if not 0.0 < null_ratio < math.inf:
-        raise InvalidMargin(f"null_ratio == {null_ratio}, must be a finite ratio above 0")
-    if not (ratios and all(1.0 < ratio < math.inf for ratio in ratios)):
-        raise InvalidMargin(f"ratios == {ratios}, must be at least one, each finite and above 1")
-    return _empty(null_ratio, [null_ratio * ratio for ratio in ratios])
+    log_e_harm((), null_ratio=null_ratio, mixture=mixture)  # refuses what is no question there
+    alternatives = [null_ratio * ratio for ratio in mixture]
+    return _empty(null_ratio, alternatives, list(mixture.values()))
 
 
 def non_inferior_stratum(*, margin: float) -> OngoingStratum:
@@ -100,10 +101,10 @@ def non_inferior_stratum(*, margin: float) -> OngoingStratum:
     Raises:
         InvalidMargin: the margin is out of range.
     """
-    if not 0.0 < margin < math.inf:
-        raise InvalidMargin(f"margin == {margin}, must be a finite ratio above 0")
+    log_e_non_inferior((), margin=margin)  # refuses what is no question there
     below = [each for each in (*NON_INFERIOR_RATIOS, math.sqrt(margin)) if each < margin]
-    return _empty(margin, below or [margin / 2.0])
+    alternatives = below or [margin / 2.0]
+    return _empty(margin, alternatives, [1.0] * len(alternatives))
 
 
 def exposed(stratum: OngoingStratum, *, candidate: int = 0, baseline: int = 0) -> OngoingStratum:
@@ -140,11 +141,12 @@ def left(stratum: OngoingStratum, *, on_candidate: bool) -> OngoingStratum:
     Raises:
         InvalidCount: no unit of that arm is at risk.
     """
-    arm = "candidate" if on_candidate else "baseline"
-    at_risk = stratum.candidate if on_candidate else stratum.baseline
-    if not at_risk >= 1:
-        raise InvalidCount(f"{arm} == {at_risk}, must be at least 1 for one of its units to go")
-    return stratum._replace(**{arm: at_risk - 1})
+    candidate = stratum.candidate - int(on_candidate)
+    baseline = stratum.baseline - int(not on_candidate)
+    if min(candidate, baseline) < 0:
+        arm = "candidate" if on_candidate else "baseline"
+        raise InvalidCount(f"{arm} == 0, must be at least 1 for one of its units to go")
+    return stratum._replace(candidate=candidate, baseline=baseline)
 
 
 def incident(stratum: OngoingStratum, *, on_candidate: bool) -> OngoingStratum:
@@ -207,9 +209,8 @@ def carried(strata: Sequence[OngoingStratum]) -> OngoingStratum:
     if not strata:
         raise InvalidMargin(f"strata == {strata}, must be at least one")
     first = strata[0]
-    question = (first.null_ratio, *first.alternatives)
     for each in strata:
-        if (each.null_ratio, *each.alternatives) != question:
+        if _question(each) != _question(first):
             raise InvalidMargin(f"alternatives == {each.alternatives}, must be those of {first}")
     total = np.sum([each.log_ratios for each in strata], axis=0)
     return first._replace(log_ratios=tuple(total.tolist()), candidate=0, baseline=0)
@@ -233,14 +234,25 @@ def log_e(strata: Sequence[OngoingStratum]) -> float:
         however the hazard drifts.
 
     Example:
-        >>> stage = exposed(harm_stratum(), candidate=1, baseline=99)
-        >>> round(log_e([incident(stage, on_candidate=True)]), 4)
-        1.7502
+        One bet, that the hazard is twice as high, won at odds of 2 x 1 to 99:
+
+        >>> stage = exposed(harm_stratum(mixture={2.0: 1.0}), candidate=1, baseline=99)
+        >>> round(math.exp(log_e([incident(stage, on_candidate=True)])), 6)
+        1.980198
     """
     if not strata:
         return 0.0
-    return log_uniform_mixture(np.asarray(carried(strata).log_ratios))
+    total = carried(strata)
+    return log_mixture(np.asarray(total.log_ratios), total.weights)
 
 
-def _empty(null_ratio: float, alternatives: Sequence[float]) -> OngoingStratum:
-    return OngoingStratum(null_ratio, tuple(alternatives), (0.0,) * len(alternatives))
+def _empty(
+    null_ratio: float, alternatives: Sequence[float], weights: Sequence[float]
+) -> OngoingStratum:
+    nothing = (0.0,) * len(alternatives)
+    return OngoingStratum(null_ratio, tuple(alternatives), tuple(weights), nothing)
+
+
+def _question(stratum: OngoingStratum) -> tuple[float, tuple[float, ...], tuple[float, ...]]:
+    """What must be one for all stages; as tuples, for a state read back may hold lists."""
+    return stratum.null_ratio, tuple(stratum.alternatives), tuple(stratum.weights)

@@ -21,9 +21,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from types import MappingProxyType
 
 import numpy as np
+from scipy.optimize import brentq
 
 from anytime.errors import InvalidMargin
 from anytime.mixture import Vector, log_mixture
+from anytime.multiplicity import check_alpha
 from anytime.strata import IncidentStratum, check_stratum
 
 HARM_MIXTURE: Mapping[float, float] = MappingProxyType(
@@ -37,6 +39,12 @@ canary cases it needs some 3 % fewer units than equal weights, and never many mo
 
 UNIFORM_HARM_MIXTURE: Mapping[float, float] = MappingProxyType(dict.fromkeys(HARM_MIXTURE, 1.0))
 """The same alternatives with equal weights."""
+
+SEQUENCE_RATIOS = (1.05, 1.1, 1.25, 1.5, 2.0, 3.0, 5.0, 10.0, 20.0)
+"""The alternatives of the confidence sequence, as multiples of the ratio that is tried; closer ones
+than for harm, or the limits would stop closing in."""
+
+_WIDEST_LOG_RATIO = 600.0  # of a limit: wider than any counts and shares can make it
 
 
 def log_e_harm(
@@ -98,6 +106,65 @@ def log_e_non_inferior(strata: Iterable[IncidentStratum], *, margin: float) -> f
         raise InvalidMargin(f"margin == {margin}, must be a finite ratio above 0")
     below = [ratio for ratio in (0.5, 0.8, 1.0, math.sqrt(margin)) if ratio < margin]
     return _log_mixture(strata, margin, below or [margin / 2.0])
+
+
+def ratio_sequence(
+    strata: Iterable[IncidentStratum], *, alpha: float = 0.05
+) -> tuple[float, float]:
+    """The confidence sequence for the ratio of incident rates, candidate to baseline.
+
+    A ratio lies below the lower limit when the harm test rejects it as h0, and above the upper one
+    when the mirrored test, with the arms exchanged, does. Both grids are multiples of h0, so both
+    e-values are monotone in h0 and one crossing each is the limit. (The alternatives of
+    `log_e_non_inferior` do not move with the margin; near a limit the two may disagree.)
+
+    Args:
+        strata: one entry per stage, in any order.
+        alpha: the chance that the ratio is ever outside, in (0, 1), half of it on each side.
+
+    Returns:
+        (lower, upper), 0 <= lower < upper <= inf; (0, inf) with no incident.
+
+    Raises:
+        InvalidCount, InvalidShare: a stratum cannot be.
+        InvalidMargin: alpha is out of range.
+
+    Guarantee:
+        For a ratio that is the same in all stages, P(it is ever outside) <= alpha at any looks; the
+        intersection of the intervals of all looks holds as well.
+
+    Example:
+        >>> lower, upper = ratio_sequence([IncidentStratum(candidate=60, baseline=20, share=0.5)])
+        >>> 1.0 < lower < 3.0 < upper
+        True
+    """
+    check_alpha(alpha)
+    known = list(strata)
+    lower = _lowest_ratio(known, alpha / 2.0)
+    exchanged = [IncidentStratum(b, c, 1.0 - share) for c, b, share in known]
+    inverse = _lowest_ratio(exchanged, alpha / 2.0)
+    return lower, 1.0 / inverse if inverse else math.inf
+
+
+def _lowest_ratio(strata: Sequence[IncidentStratum], alpha: float) -> float:
+    """The ratio below which the harm test rejects every h0 at level alpha; 0 if it rejects none."""
+    for stratum in strata:
+        check_stratum(stratum)
+    table = np.asarray(strata, dtype=np.float64).reshape(-1, 3, 1)
+    on_candidate, incidents, share = table[:, 0], table[:, 0] + table[:, 1], table[:, 2]
+    multiples = np.asarray(SEQUENCE_RATIOS)
+    from_candidate = np.sum(on_candidate, axis=0) * np.log(multiples)
+    if log_mixture(from_candidate) <= -math.log(alpha):
+        return 0.0  # not even a ratio of 0+ is rejected
+
+    def surplus(log_ratio: float) -> float:
+        odds = np.exp(log_ratio) * share / (1.0 - share)
+        normaliser = np.log1p((multiples - 1.0) * (odds / (1.0 + odds)))
+        return log_mixture(from_candidate - np.sum(incidents * normaliser, axis=0)) + math.log(
+            alpha
+        )
+
+    return math.exp(brentq(surplus, -_WIDEST_LOG_RATIO, _WIDEST_LOG_RATIO, xtol=1e-12))
 
 
 def _check_mixture(mixture: Mapping[float, float]) -> None:

@@ -59,9 +59,7 @@ class Scenario(msgspec.Struct, frozen=True, kw_only=True):
 
     def policy(self) -> Policy:
         """The plan as the engine has it: one guardrail with the whole budget."""
-        kind: Literal["incident", "outcome"] = (
-            "incident" if self.metric == "incident" else "outcome"
-        )
+        kind = _KINDS[self.metric]
         last = len(self.shares) - 1
         ramp = last > 0
         steps = tuple(
