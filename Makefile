@@ -48,7 +48,7 @@ browser:  ## Chromium for the browser tests, where it is missing and can be inst
 	  || echo "no Chromium here: the browser tests will be skipped; install the package chromium"
 
 clean:  ## remove the virtual environment and what the demo left
-	rm -rf $(VENV) $(DEMO_DIR)
+	rm -rf $(VENV) $(DEMO_DIR) $(DEMO_DIR).before
 
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)

@@ -3,9 +3,11 @@
 from dataclasses import dataclass
 
 from tidegate.adapters.control_database import ControlDatabase
+from tidegate.adapters.data_folder import DataFolder
 from tidegate.adapters.duckdb_events import DuckDBEvents
 from tidegate.adapters.git_manifest import GitManifest
 from tidegate.adapters.system_clock import SystemClock
+from tidegate.domain.errors import RemoteUnreachable
 from tidegate.service.engine import Engine, EngineLoop
 from tidegate.service.ingest import EventWriter
 from tidegate.service.rollout_views import RolloutViews
@@ -18,6 +20,7 @@ class Service:
     """A wired service process."""
 
     settings: Settings
+    folder: DataFolder
     repository: GitManifest
     manifest: ServedManifest
     events: DuckDBEvents
@@ -28,8 +31,7 @@ class Service:
     views: RolloutViews
 
     def start(self) -> None:
-        """Serve what the manifest says, then begin to write and to look."""
-        self.engine.refresh()
+        """Begin to write and to look."""
         self.writer.start()
         self.loop.start()
 
@@ -39,24 +41,31 @@ class Service:
         self.writer.stop()
         self.events.close()
         self.control.close()
+        self.folder.release()
 
 
 def build(settings: Settings) -> Service:
-    """Wire a service. Databases are migrated here.
+    """Wire a service and serve what the manifest says. Databases are migrated here.
 
     Raises:
-        EventStoreUnavailable: another process holds the event store.
+        DataFolderInUse: another service works on the data folder.
+        EventStoreUnavailable: the event store cannot be opened.
+        RemoteUnreachable: the manifest repository gives no answer, and nothing of it is here yet.
     """
-    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    folder = DataFolder(settings.data_dir)
     clock = SystemClock()
     events = DuckDBEvents(settings.events_path)
     control = ControlDatabase(settings.control_address)
     repository = GitManifest(settings.clone_path, settings.manifest, branch=settings.branch)
     manifest = ServedManifest(repository, control, settings.environment)
     engine = Engine(repository, manifest, events, control, clock)
+    engine.refresh()
+    if manifest.remote_problem is not None and repository.head() is None:
+        raise RemoteUnreachable(f"{settings.manifest}: {manifest.remote_problem}")
     loop = EngineLoop(engine, poll_s=settings.poll_s)
     return Service(
         settings=settings,
+        folder=folder,
         repository=repository,
         manifest=manifest,
         events=events,

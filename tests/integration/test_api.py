@@ -164,6 +164,14 @@ def test_a_bad_line_is_rejected_with_its_index_and_reason_and_the_rest_is_stored
         assert words in reasons[index]
 
 
+def test_an_event_that_nothing_counts_is_stored_with_a_warning(service: Running) -> None:
+    _, answer = service.post("/v1/events", [_event(50, name="promptinjection")])
+    assert (answer["accepted"], answer["rejected"]) == (1, 0)
+    assert answer["warnings"][0]["index"] == 0
+    assert "nothing counts 'promptinjection'" in answer["warnings"][0]["reason"]
+    assert "prompt_injection" in answer["warnings"][0]["reason"]
+
+
 def test_a_batch_sent_again_stores_nothing_twice(service: Running) -> None:
     batch = [_event(number) for number in range(100, 110)]
     assert service.post("/v1/events", batch)[1]["accepted"] == 10

@@ -27,6 +27,10 @@ def test_a_persons_revert_is_recorded_and_never_undone(canary: World) -> None:
         'Revert "Deploy support v2"',
     ]
     assert f"superseded by {revert[:12]}" in canary.git("log", "-1", "--format=%B", "main")
+    view = canary.views.all()[0]
+    assert (view.phase, view.superseded_by, view.share_ppm) == ("Superseded", revert, 0)
+    assert view.reason.startswith(f"superseded by {revert[:12]}: a person chose v1")
+    assert view.ended_at is not None
     assert canary.release.version("anyone") == "v1"
 
 

@@ -121,7 +121,7 @@ def test_reverting_the_revert_with_force_is_a_new_attempt_from_the_first_step(
     person = canary.person()
     person.git("revert", "--no-edit", canary.head())
     intent = person.folder / INTENT
-    intent.write_text(intent.read_text().replace("force: false", "force: true"))
+    intent.write_text(intent.read_text() + "force: true\n")
     person.git("commit", "--quiet", "--all", "--amend", "--no-edit")
     person.push()
     canary.turn()

@@ -51,5 +51,9 @@ def install(app: FastAPI) -> None:
 
 
 def _problem(error: dict[str, Any]) -> str:
+    if error["type"] == "json_invalid":
+        return f"the body is no JSON, from character {error['loc'][-1]} on"
+    if error["type"] == "model_attributes_type":
+        return "send a JSON object, with Content-Type: application/json"
     place = ".".join(str(part) for part in error["loc"] if part not in ("body", "query"))
     return f"{place or 'body'}: {error['msg']}"

@@ -8,7 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from types import TracebackType
+from types import FrameType, TracebackType
 from typing import Self
 
 from tidegate.domain.errors import TidegateError
@@ -17,12 +17,37 @@ from tidegate_sdk import Client, TidegateClientError
 _READY_WITHIN_S = 60.0
 _END_WITHIN_S = 10.0
 _BREATH_S = 0.2
+_QUICK_S = 5.0
+_QUICK_DEATHS = 3
 
 
 class DidNotStart(TidegateError):
     """A process of the demo did not come up."""
 
     code = "did_not_start"
+
+
+def end_with_children_on_sigterm() -> None:
+    """Let SIGTERM end this process as Ctrl-C would, so that its children end with it."""
+
+    def interrupt(_signal: int, _frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    signal.signal(signal.SIGTERM, interrupt)
+
+
+def require_free(port: int, option: str) -> None:
+    """Make sure that a port can be listened on.
+
+    Raises:
+        DidNotStart: another process has it; names the option that chooses another.
+    """
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError as error:
+            raise DidNotStart(f"port {port} is taken; choose another with {option}") from error
 
 
 def free_port() -> int:
@@ -69,9 +94,15 @@ class Watched:
         end_all([self._process])
 
     def _revive(self, say: Callable[[str], None]) -> None:
+        quick_deaths = 0
         while True:
+            began = time.monotonic()
             self._process.wait()
             if self._ending.wait(_BREATH_S):
+                return
+            quick_deaths = quick_deaths + 1 if time.monotonic() - began < _QUICK_S else 0
+            if quick_deaths == _QUICK_DEATHS:
+                say(f"the {self.name} keeps dying and stays down:\n{last_lines(self.log_path)}")
                 return
             self._process = self._start()
             if self._ending.is_set():
@@ -130,5 +161,10 @@ def wait_until_ready(watched: Watched, url: str) -> None:
                 time.sleep(0.1)
             else:
                 return
-    last_lines = "\n".join(watched.log_path.read_text(errors="replace").splitlines()[-5:])
-    raise DidNotStart(f"the service did not start; {watched.log_path} ends with:\n{last_lines}")
+    said = last_lines(watched.log_path)
+    raise DidNotStart(f"the service did not start; {watched.log_path} ends with:\n{said}")
+
+
+def last_lines(path: Path) -> str:
+    """The end of a log file."""
+    return "\n".join(path.read_text(errors="replace").splitlines()[-5:])

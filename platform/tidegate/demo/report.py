@@ -13,6 +13,9 @@ from rich.table import Table
 from tidegate.domain.manifest import SAFETY_KINDS
 
 _DECISIONS = {"RolledBack": "rolled_back", "Completed": "promoted"}
+_LEGEND = """\
+   harm: odds against "the candidate is no worse". 1 is no evidence; at "stop" it is rolled back.
+   safe: odds against "it is worse than allowed"; the last step before 100 % needs that many."""
 _LARGEST_LOG = 700.0  # exp of more is no JSON number
 
 
@@ -40,6 +43,10 @@ def result_of(detail: dict[str, Any], repository: Path, deploy: str) -> dict[str
             each["guardrail"]: math.exp(min(each["log_e_harm"], _LARGEST_LOG))
             for each in detail["assessments"]
         },
+        "thresholds": {
+            each["guardrail"]: math.exp(each["log_harm_threshold"])
+            for each in detail["assessments"]
+        },
         "deploy_commit": deploy,
         "decision_commits": rollout["decision_commits"],
         "revert_commit": rollout["revert_commit"],
@@ -59,16 +66,15 @@ def print_result(
     detail: dict[str, Any],
     result: dict[str, Any],
     read_back: dict[str, int],
-    repository: Path,
+    commits: str,
 ) -> None:
     """The outcome of one rollout, with its evidence and its history."""
     colour = {"rolled_back": "red", "promoted": "green"}.get(result["decision"], "yellow")
     words = result["decision"].replace("_", " ")
-    console.print(f"[bold]4.[/] [bold {colour}]{words}[/]: {result['reason']}")
-    console.print(_evidence_table(detail))
-    console.print(
-        f"   {result['candidate_units']} of {result['units']} units met {result['candidate']}."
-    )
+    console.print(f"   [bold {colour}]{words}[/]: {result['reason']}")
+    console.print(_evidence_table(detail), markup=False)
+    console.print(_LEGEND, markup=False)
+    console.print(f"   {_who_met_it(detail, result)}")
     if result["seconds_to_revert"] is not None:
         seconds = result["seconds_to_revert"]
         console.print(f"   {seconds:.2f} s from the first harmful event to the pushed revert.")
@@ -76,15 +82,33 @@ def print_result(
     console.print(
         f"   Read back through the API, {sum(read_back.values())} new units get {served}."
     )
-    console.print(f"   git log of {repository}:")
-    console.print(_git_log(repository), markup=False)
+    console.print("   The commits it left in the manifest, newest first:")
+    console.print(commits, markup=False)
+
+
+def commits_since(repository: Path, commit: str) -> str:
+    """The commits of the manifest after one, newest first, a line each."""
+    completed = subprocess.run(
+        ["git", "-C", str(repository), "log", "--format=   %h %an: %s", f"{commit}..main"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return completed.stdout.rstrip()
+
+
+def _who_met_it(detail: dict[str, Any], result: dict[str, Any]) -> str:
+    met, units = result["candidate_units"], result["units"]
+    decided_on = sum(stage["candidate"]["units"] for stage in detail["evidence"]["stages"])
+    late = f"; {met - decided_on} of them while it was decided" if met > decided_on else ""
+    return f"{met} of {units} units (users) met {result['candidate']}{late}."
 
 
 def print_closing(console: Console, folder: Path) -> None:
     """How to go on."""
-    console.print(f"[bold]5.[/] Everything is in {folder}.")
+    command = f"{Path(sys.argv[0]).parent / 'tidegate'} run --data-dir {folder}"
     console.print(
-        f"   See it in the dashboard: [bold]tidegate run --data-dir {folder}[/] "
+        f"Everything is in {folder}. See it in the dashboard: [bold]{command}[/] "
         "(after make demo: [bold]make run[/]), then open http://127.0.0.1:8501"
     )
 
@@ -101,31 +125,31 @@ def _goals(stages: list[dict[str, Any]], arm: str, name: str) -> list[int]:
 
 
 def _evidence_table(detail: dict[str, Any]) -> Table:
-    table = Table(box=None, padding=(0, 0, 0, 3), pad_edge=True)
-    for heading in ("guardrail", "baseline", "candidate", "e-value", "stops at"):
+    table = Table(box=None, padding=(0, 0, 0, 2), pad_edge=True)
+    for heading in ("guardrail", "baseline", "candidate", "harm/stop", "safe/need"):
         justify: Literal["left", "right"] = "left" if heading == "guardrail" else "right"
         table.add_column(heading, justify=justify, no_wrap=True)
     for each in detail["assessments"]:
         table.add_row(
-            each["guardrail"],
+            f" {each['guardrail']}",
             _rate(each["baseline"]),
             _rate(each["candidate"]),
-            f"{math.exp(min(each['log_e_harm'], _LARGEST_LOG)):.3g}",
-            f"{math.exp(each['log_harm_threshold']):.0f}",
+            f"{_odds(each['log_e_harm'])}/{_odds(each['log_harm_threshold'])}",
+            f"{_odds(each['log_e_safe'])}/{_odds(each['log_certify_threshold'])}",
         )
     return table
 
 
+def _odds(log_e: float) -> str:
+    """An e-value in a few characters; beyond a million it hardly matters by how much."""
+    if log_e > math.log(1e6):
+        return ">1e6"
+    if log_e < math.log(0.001):
+        return "<0.001"
+    odds = math.exp(log_e)
+    return f"{odds:,.0f}" if odds >= 100 else f"{odds:.3g}"  # noqa: PLR2004
+
+
 def _rate(tally: dict[str, int]) -> str:
-    share = f"{100 * tally['k'] / tally['n']:.1f} %" if tally["n"] else "none yet"
-    return f"{tally['k']}/{tally['n']} ({share})"
-
-
-def _git_log(repository: Path) -> str:
-    completed = subprocess.run(
-        ["git", "-C", str(repository), "log", "--format=   %h %an: %s", "main"],
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    return completed.stdout.rstrip()
+    share = f"{100 * tally['k'] / tally['n']:.1f}%" if tally["n"] else "none yet"
+    return f"{tally['k']}/{tally['n']} {share}"

@@ -18,6 +18,9 @@ def run_until_interrupted(
     """Run the three, starting again what dies, until Ctrl-C."""
     console = Console(highlight=False, soft_wrap=True)
     repository = manifest or _demo_repository(data_dir, console)
+    processes.require_free(port, "--port")
+    processes.require_free(dashboard_port, "--dashboard-port")
+    processes.end_with_children_on_sigterm()
     url = f"http://127.0.0.1:{port}"
     with (
         processes.service(data_dir, repository, port, poll_s=1.0) as service,
@@ -53,6 +56,7 @@ def _dashboard(data_dir: Path, url: str, port: int) -> processes.Watched:
     command = [sys.executable, "-m", "streamlit", "run", str(_dashboard_entry())]
     command += ["--server.port", str(port), "--server.address", "127.0.0.1"]
     command += ["--server.headless", "true", "--browser.gatherUsageStats", "false"]
+    command += ["--client.toolbarMode", "minimal"]
     command += ["--theme.primaryColor", "#3a6fd8"]
     return processes.Watched("dashboard", [*command, "--", "--service", url], data_dir)
 

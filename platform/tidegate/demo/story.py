@@ -66,13 +66,15 @@ def tell(plan: Plan, *, as_json: bool) -> None:
     folder = fresh_workspace(plan.data_dir) if plan.data_dir else _temporary()
     manifest = SampleManifest(folder, script.agent, _deciding(plan), salt=f"demo-{plan.seed}")
     manifest.begin(script.live)
-    console.print(f"[bold]1.[/] manifest repository {manifest.remote}")
+    console.print(f"manifest repository  {manifest.remote}")
     port = plan.port or processes.free_port()
+    processes.require_free(port, "--port")
+    processes.end_with_children_on_sigterm()
     with processes.service(folder, str(manifest.remote), port, poll_s=_POLL_S) as service:
         url = f"http://127.0.0.1:{port}"
         processes.wait_until_ready(service, url)
         service.watch(lambda message: console.print(f"   {message}"))
-        console.print(f"[bold]2.[/] service {url}, process {service.pid}, log {service.log_path}")
+        console.print(f"service              {url}, process {service.pid}, log {service.log_path}")
         stage = Stage(
             script=script,
             units=plan.units,
@@ -105,10 +107,10 @@ class Stage:
 
     def release(self, version: str, *, first: int) -> dict[str, Any]:
         """Release one version, from its deploy to its end; the object that `--json` prints."""
-        self.manifest.add_version(version)
+        before = self.manifest.add_version(version)
         deploy = self.manifest.deploy(version)
         self.console.print(
-            f"[bold]3.[/] deployed [bold]{version}[/] over {self.script.live}, {deploy[:12]}; "
+            f"[bold]Release of {version}[/]: deployed over {self.script.live}, {deploy[:12]}; "
             f"{_CLIENTS} client processes ask and report"
         )
         with Client(self.url) as client:
@@ -121,7 +123,8 @@ class Stage:
             detail = client.get(f"/v1/rollouts/{rollout}")
             read_back = self._read_back(client)
         result = report.result_of(detail, self.manifest.remote, deploy)
-        report.print_result(self.console, detail, result, read_back, self.manifest.remote)
+        commits = report.commits_since(self.manifest.remote, before)
+        report.print_result(self.console, detail, result, read_back, commits)
         return result
 
     def _begun(self, client: Client, deploy: str, version: str) -> str:

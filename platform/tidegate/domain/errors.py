@@ -14,6 +14,7 @@ TidegateError                    base; `code` is stable, the message names the t
 │   ├── BatchTooLarge            split it
 │   ├── IngestOverloaded         too much is waiting to be written; retry after a pause
 │   └── EventStoreUnavailable    the event store cannot write; retry after a pause
+├── DataFolderInUse              another process works on the data folder
 └── InvalidRuns                  a file of recorded runs lacks what a replay needs
 """
 
@@ -129,6 +130,18 @@ class EventStoreUnavailable(EventsRefused):
     """The event store cannot write; retry after a pause."""
 
     code = "event_store_unavailable"
+
+
+class DataFolderInUse(TidegateError):
+    """Another process works on the data folder."""
+
+    code = "data_folder_in_use"
+
+    def __init__(self, folder: object) -> None:
+        super().__init__(
+            f"{folder} is in use by another service; is another service running on it? "
+            "End that one, or choose another --data-dir"
+        )
 
 
 class InvalidRuns(TidegateError):

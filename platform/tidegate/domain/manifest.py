@@ -141,6 +141,12 @@ class Metrics(Document, frozen=True, kw_only=True, tag_field="kind", tag="Metric
         quantities.seconds(self.window)
 
     @property
+    def watched(self) -> tuple[str, ...]:
+        """Names that are counted: the guardrails', and the three safety kinds."""
+        named = (guardrail.name for guardrail in self.guardrails)
+        return tuple(dict.fromkeys((*named, *SAFETY_KINDS)))
+
+    @property
     def window_s(self) -> int:
         """The window in seconds."""
         return quantities.seconds(self.window)

@@ -74,7 +74,7 @@ def render(document: Document) -> bytes:
 
 
 def _said(value: Any) -> Any:
-    """Plain values without the keys that are empty by default: people write what they mean."""
+    """Plain values without the keys that are at their default: people write what they mean."""
     if isinstance(value, Document):
         tag = value.__struct_config__.tag
         kind = {} if tag is None else {"kind": tag}
@@ -91,7 +91,12 @@ def _said(value: Any) -> Any:
 
 
 def _is_silent(field: msgspec.structs.FieldInfo, value: Any) -> bool:
-    return value in (None, (), {}, "") and (not field.required)
+    """Whether a key says what its absence says; the version of the form is always said."""
+    if field.required or field.name == "api_version":
+        return False
+    if field.default_factory is not msgspec.NODEFAULT:
+        return bool(value == field.default_factory())
+    return bool(value == field.default)
 
 
 def _one_line(error: Exception) -> str:

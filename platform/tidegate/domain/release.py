@@ -37,6 +37,7 @@ class Release(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         commit: the manifest commit this was read from.
         attempt: the commit that last changed INTENT.
+        watched: names that are counted: the agent's guardrails and the three safety kinds.
     """
 
     environment: str
@@ -47,6 +48,7 @@ class Release(msgspec.Struct, frozen=True, kw_only=True):
     state: ReleaseState | None
     traffic: Traffic
     policy: Policy
+    watched: tuple[str, ...]
     window_s: int
     versions: dict[str, AgentVersion]
 
@@ -106,6 +108,7 @@ def traffic_of(
         intent: what people want.
         state: how far the engine has come, if it ever wrote it.
         attempt: the commit that last changed INTENT.
+        watched: names that are counted: the agent's guardrails and the three safety kinds.
         previous: the version that INTENT named before that commit, if there was one.
 
     If INTENT has changed since STATE was written, STATE is void. An intent that then names a

@@ -72,8 +72,9 @@ class Engine:
             self._repository.fetch()
             self._manifest.remote_problem = None
         except RemoteUnreachable as error:
+            if self._manifest.remote_problem != str(error):
+                log.warning("%s; serving what was fetched last", error)
             self._manifest.remote_problem = str(error)
-            log.warning("%s; serving what was fetched last", error)
         self._reload()
 
     def look(self) -> None:

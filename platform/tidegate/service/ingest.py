@@ -22,7 +22,8 @@ from tidegate.domain.errors import (
     UnknownAgent,
     UnknownCommit,
 )
-from tidegate.domain.events import StoredEvent, attribute, check
+from tidegate.domain.events import Event, StoredEvent, attribute, check
+from tidegate.domain.release import Release
 from tidegate.service.ports import Clock, EventStore
 from tidegate.service.served_manifest import ServedManifest
 
@@ -33,17 +34,22 @@ _MOST_IN_ONE_TRANSACTION = 20_000
 
 
 class Rejection(msgspec.Struct, frozen=True):
-    """Why one line of a batch was not taken."""
+    """Why one line of a batch was not taken, or deserves a second look."""
 
     index: int
     reason: str
 
 
 class CheckedBatch(msgspec.Struct, frozen=True, kw_only=True):
-    """A batch after each of its lines was looked at."""
+    """A batch after each of its lines was looked at.
+
+    Attributes:
+        warnings: lines that are stored although nothing counts them, perhaps by a slip of the pen.
+    """
 
     events: list[StoredEvent]
     rejections: list[Rejection]
+    warnings: list[Rejection]
 
 
 class _Waiting(msgspec.Struct, frozen=True):
@@ -148,19 +154,27 @@ def check_batch(lines: Sequence[Any], manifest: ServedManifest) -> CheckedBatch:
     """
     events: list[StoredEvent] = []
     rejections: list[Rejection] = []
+    warnings: list[Rejection] = []
     for index, line in enumerate(lines):
         try:
             if isinstance(line, InvalidEvent):
                 raise line
-            events.append(_attributed(line, manifest))
+            event = check(line)
+            release = manifest.release(event.agent)
+            events.append(_attributed(event, release, manifest))
+            if event.kind in ("safety", "outcome") and event.name not in release.watched:
+                warnings.append(Rejection(index, _uncounted(event, release)))
         except (InvalidEvent, UnknownAgent, UnknownCommit, InvalidManifest) as error:
             rejections.append(Rejection(index, str(error)))
-    return CheckedBatch(events=events, rejections=rejections)
+    return CheckedBatch(events=events, rejections=rejections, warnings=warnings)
 
 
-def _attributed(line: Any, manifest: ServedManifest) -> StoredEvent:
-    event = check(line)
-    release = manifest.release(event.agent)
+def _uncounted(event: Event, release: Release) -> str:
+    known = ", ".join(release.watched)
+    return f"stored, but nothing counts {event.name!r} for {event.agent!r}; it watches {known}"
+
+
+def _attributed(event: Event, release: Release, manifest: ServedManifest) -> StoredEvent:
     if event.kind == "exposure" and event.manifest_commit not in (None, release.commit):
         release = manifest.release_at(event.agent, event.manifest_commit or release.commit)
     return attribute(event, release)

@@ -1,6 +1,6 @@
 """Rollouts as people and dashboards read them: from the index of decisions and what is served."""
 
-from collections import defaultdict
+from dataclasses import dataclass
 from datetime import datetime
 
 import msgspec
@@ -10,7 +10,7 @@ from tidegate.domain.assessment import Assessment, assess
 from tidegate.domain.decision import Verdict
 from tidegate.domain.errors import UnknownRollout
 from tidegate.domain.evidence import Evidence
-from tidegate.domain.journal import IndexedDecision
+from tidegate.domain.journal import IndexedDecision, Look
 from tidegate.domain.manifest import Step
 from tidegate.domain.record import DecisionRecord, from_json
 from tidegate.domain.release import Release
@@ -40,6 +40,8 @@ class RolloutView(msgspec.Struct, frozen=True, kw_only=True):
         id: agent and deploy, such as "support@2f1a…".
         phase: Progressing, Paused, Completed, RolledBack, or Superseded by a person.
         units, candidate_units: as of the engine's last look.
+        superseded_by: the commit with which a person ended it, if one did.
+        revert_commit: the engine's revert of the deploy, if there was one.
         seconds_to_revert: from the first harmful event to the pushed revert.
     """
 
@@ -58,6 +60,7 @@ class RolloutView(msgspec.Struct, frozen=True, kw_only=True):
     candidate_units: int
     deploy_commit: str
     decision_commits: list[str]
+    superseded_by: str | None
     revert_commit: str | None
     seconds_to_revert: float | None
 
@@ -98,11 +101,8 @@ class RolloutViews:
 
     def all(self) -> list[RolloutView]:
         """Every rollout, newest first."""
-        by_rollout: dict[str, list[IndexedDecision]] = defaultdict(list)
-        for decision in self._control.decisions():
-            by_rollout[decision.rollout].append(decision)
-        begun = [each for each in by_rollout.values() if each[0].rule == "start"]
-        return [self._view(each) for each in begun][::-1]
+        courses = _courses(self._control.decisions())
+        return [self._view(each) for each in courses.values()][::-1]
 
     def one(self, rollout: str) -> RolloutDetail:
         """One rollout with its evidence.
@@ -110,16 +110,15 @@ class RolloutViews:
         Raises:
             UnknownRollout: there is none of this id.
         """
-        decisions = self._control.decisions(rollout)
-        if not decisions or decisions[0].rule != "start":
+        course = _courses(self._control.decisions()).get(rollout)
+        if course is None:
             raise UnknownRollout(rollout)
         now = self._now(rollout)
-        record = self._last_record(decisions)
-        release = self._current(decisions[0])
-        running = release is not None and release.in_rollout
-        evidence = now if running else record.evidence
+        view = self._view(course)
+        record = self._last_record(course.decisions)
+        evidence = record.evidence if view.phase in _END_OF.values() else now
         return RolloutDetail(
-            rollout=self._view(decisions),
+            rollout=view,
             steps=[_step(each) for each in record.policy.steps],
             evidence=evidence,
             assessments=list(assess(record.policy, evidence)),
@@ -127,16 +126,16 @@ class RolloutViews:
             exposed_candidate_units=now.candidate_units,
         )
 
-    def _view(self, decisions: list[IndexedDecision]) -> RolloutView:
-        first, last = decisions[0], decisions[-1]
+    def _view(self, course: "_Course") -> RolloutView:
+        first, last = course.decisions[0], course.decisions[-1]
         looks = self._control.looks(first.rollout)
         look = looks[-1] if looks else None
         release = self._current(first)
+        running = release if release is not None and release.in_rollout else None
         phase = _END_OF.get(last.verdict) or (
             release.traffic.phase.value if release is not None else "Superseded"
         )
-        running = phase in ("Progressing", "Paused") and release is not None
-        revert = next((each for each in decisions if each.reverts is not None), None)
+        end = course.ended_by or (last if last.verdict in _END_OF else None)
         return RolloutView(
             id=first.rollout,
             agent=first.agent,
@@ -144,17 +143,18 @@ class RolloutViews:
             baseline=first.baseline,
             candidate=first.candidate,
             phase=phase,
-            step=release.step if running and release is not None else last.step,
-            share_ppm=release.traffic.share_ppm if running and release is not None else 0,
-            reason=look.reason if running and look is not None else last.reason,
+            step=running.step if running is not None else last.step,
+            share_ppm=running.traffic.share_ppm if running is not None else 0,
+            reason=_reason(course, None if running is None else look),
             started_at=first.decided_at,
-            ended_at=last.decided_at if last.verdict in _END_OF else None,
+            ended_at=end.decided_at if end is not None else None,
             units=look.units if look is not None else 0,
             candidate_units=look.candidate_units if look is not None else 0,
             deploy_commit=first.attempt,
-            decision_commits=[each.commit for each in decisions],
-            revert_commit=revert.commit if revert is not None else None,
-            seconds_to_revert=_seconds_to_revert(revert),
+            decision_commits=[each.commit for each in course.decisions],
+            superseded_by=course.ended_by.attempt if course.ended_by is not None else None,
+            revert_commit=course.revert.commit if course.revert is not None else None,
+            seconds_to_revert=_seconds_to_revert(course.revert),
         )
 
     def _current(self, decision: IndexedDecision) -> Release | None:
@@ -174,6 +174,54 @@ class RolloutViews:
         if content is None:
             raise UnknownRollout(last.rollout)
         return from_json(content)
+
+
+@dataclass
+class _Course:
+    """The decisions of one rollout, and the decision that acknowledges a person's end of it."""
+
+    decisions: list[IndexedDecision]
+    ended_by: IndexedDecision | None = None
+
+    @property
+    def revert(self) -> IndexedDecision | None:
+        """The engine's revert of the deploy."""
+        return next((each for each in self.decisions if each.reverts is not None), None)
+
+    @property
+    def has_ended(self) -> bool:
+        return self.ended_by is not None or self.decisions[-1].verdict in _END_OF
+
+
+def _courses(decisions: list[IndexedDecision]) -> dict[str, _Course]:
+    """The course of every rollout, by id, oldest first.
+
+    The next attempt of an agent ends a rollout of it that had not ended by itself.
+    """
+    courses: dict[str, _Course] = {}
+    running: dict[tuple[str, str], _Course] = {}
+    for decision in decisions:
+        agent = (decision.environment, decision.agent)
+        course = courses.get(decision.rollout)
+        if course is not None:
+            course.decisions.append(decision)
+            continue
+        before = running.pop(agent, None)
+        if before is not None and not before.has_ended:
+            before.ended_by = decision
+        if decision.rule == "start":
+            courses[decision.rollout] = running[agent] = _Course([decision])
+    return courses
+
+
+def _reason(course: _Course, look: Look | None) -> str:
+    if look is not None:
+        return look.reason
+    if course.ended_by is None:
+        return course.decisions[-1].reason
+    if course.ended_by.rule == "superseded":
+        return course.ended_by.reason
+    return f"superseded by {course.ended_by.attempt[:12]}: a person began another attempt"
 
 
 def _step(step: Step) -> StepView:

@@ -102,7 +102,8 @@ class ServedManifest:
         served = before.served or self._repository.recall(f"served/{self.environment}")
         if served is not None and not self._repository.descends(head, served):
             problem = f"head {head[:12]} does not descend from {served[:12]}: history was rewritten"
-            log.error("%s; what was served goes on being served", problem)
+            if before.problems.get("") != problem:
+                log.error("%s; what was served goes on being served", problem)
             self.current = self._load(served, head=head, problems={"": problem})
         else:
             self.current = self._load(head, head=head, problems={})
@@ -149,7 +150,8 @@ class ServedManifest:
         except InvalidManifest as error:
             problems[agent] = str(error)
             good = self._repository.recall(name)
-            log.warning("%s; %s stays at %s", error, agent, good[:12] if good else "nothing")
+            if self.current.problems.get(agent) != str(error):
+                log.warning("%s; %s stays at %s", error, agent, good[:12] if good else "nothing")
             return self._remember(self._read(agent, good)) if good is not None else None
         self._repository.remember(name, commit)
         return release
@@ -167,7 +169,7 @@ class ServedManifest:
         intent = self._parse(commit, intent_path, AgentRelease)
         if intent.agent != agent or not files.is_name(agent):
             raise InvalidManifest(
-                intent_path, f"agent is {intent.agent!r}, the file is {agent!r}'s"
+                intent_path, f"agent is {intent.agent!r}, but the file's name says {agent!r}"
             )
         state = self._parse_if_there(
             commit, files.state_path(self.environment, agent), ReleaseState
@@ -186,6 +188,7 @@ class ServedManifest:
             state=state,
             traffic=traffic,
             policy=policy_of(self.environment, intent, metrics, installation.budgets),
+            watched=metrics.watched,
             window_s=metrics.window_s,
             versions=self._versions(commit, agent, traffic),
         )
@@ -215,5 +218,5 @@ class ServedManifest:
     def _parse(self, commit: str, path: str, kind: type[files.D]) -> files.D:
         found = self._parse_if_there(commit, path, kind)
         if found is None:
-            raise InvalidManifest(path, "is missing")
+            raise InvalidManifest(path, "is missing at this commit; add it, or name another")
         return found

@@ -94,6 +94,7 @@ def make_release(policy: Policy, intent: AgentRelease, state: ReleaseState) -> M
             state=known,
             traffic=traffic_of(wanted, known, attempt, previous),
             policy=policy,
+            watched=("prompt_injection", "unexpected_tool", "error", "goal"),
             window_s=600,
             versions={},
         )

@@ -130,7 +130,7 @@ def test_parse_of_strange_yaml_is_an_invalid_manifest_and_nothing_else(content: 
             id="nothing said, nothing written",
         ),
         pytest.param(
-            Step(set_weight="1%"), "setWeight: 1%\nminUnits: 0\ncertify: false\n", id="a step"
+            Step(set_weight="1%", min_units=5), "setWeight: 1%\nminUnits: 5\n", id="a step"
         ),
     ],
 )

@@ -16,7 +16,7 @@ LARGEST_BATCH = 16 * 1024 * 1024
 
 
 class RejectionAnswer(BaseModel):
-    """Why one line was not stored."""
+    """Why one line was not stored, or is stored without being counted."""
 
     index: int
     reason: str
@@ -29,6 +29,7 @@ class EventsAnswer(BaseModel):
     duplicate: int
     rejected: int
     rejections: list[RejectionAnswer]
+    warnings: list[RejectionAnswer]
 
 
 @router.post("/events", response_model=EventsAnswer)
@@ -48,6 +49,7 @@ async def post_events(request: Request, service: ServiceDep) -> Response:
             "duplicate": len(batch.events) - accepted,
             "rejected": len(batch.rejections),
             "rejections": batch.rejections,
+            "warnings": batch.warnings,
         }
     )
 
