@@ -136,7 +136,11 @@ def demo(
 
     Without --runs a harmful version is released, and rolled back, and then a healthy one, and
     promoted. With --runs, each unit draws one recorded case, and the version it is assigned decides
-    its outcome.
+    its outcome. The same version as --baseline and --candidate is an A/A test.
+
+    The Parquet file has one row for each run of a version on a case, with the columns version,
+    suite, user_task_id, injection_task_id, attack_type, kind, in_v1_case_set, utility,
+    injection_succeeded, error and n_undeclared_tool_calls.
     """
     from tidegate.demo.story import Plan, tell
 
