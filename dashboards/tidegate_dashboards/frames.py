@@ -63,16 +63,19 @@ def shares(rollout: Rollout, markers: pd.DataFrame, looks: list[Look]) -> pd.Dat
 def markers(decisions: list[Decision], steps: list[Step]) -> pd.DataFrame:
     """Where decisions changed the share.
 
+    A decision of another rollout among them is the one that acknowledged a person's end of this.
+
     Returns:
         Columns at, share (after the decision), label, what, reason, ends (whether it was the end).
     """
     rows = {
         (each["decided_at"], each["verdict"]): _marker(each, steps)
-        for each in decisions
+        for each in own_decisions(decisions)
         if each["verdict"] in ("advance", "promote", "roll_back")
     }
+    ended = [_ended_by_a_person(each) for each in foreign_decisions(decisions)]
     columns = ["at", "share", "label", "what", "reason", "ends"]
-    return _timed(pd.DataFrame(list(rows.values()), columns=columns))
+    return _timed(pd.DataFrame([*rows.values(), *ended], columns=columns))
 
 
 def e_values(looks: list[Look]) -> pd.DataFrame:
@@ -198,6 +201,27 @@ def _highest(group: list[Look]) -> Look:
         name: max(look["log_e_values"].get(name, -math.inf) for look in group) for name in names
     }
     return {**group[-1], "log_e_values": highest}
+
+
+def own_decisions(decisions: list[Decision]) -> list[Decision]:
+    """The decisions of the rollout itself."""
+    return [each for each in decisions if each["rollout"] == decisions[0]["rollout"]]
+
+
+def foreign_decisions(decisions: list[Decision]) -> list[Decision]:
+    """Decisions of another attempt, with which a person ended this rollout."""
+    return [each for each in decisions if each["rollout"] != decisions[0]["rollout"]]
+
+
+def _ended_by_a_person(decision: Decision) -> dict[str, Any]:
+    return {
+        "at": decision["decided_at"],
+        "share": 0.0,
+        "label": "ended by a person",
+        "what": "Ended by a person",
+        "reason": decision["reason"],
+        "ends": True,
+    }
 
 
 def _marker(decision: Decision, steps: list[Step]) -> dict[str, Any]:

@@ -137,6 +137,7 @@ class Look(TypedDict):
 class Decision(TypedDict):
     """One decision commit."""
 
+    rollout: str
     commit: str
     verdict: str
     rule: str

@@ -35,6 +35,7 @@ _VERDICTS: Final = {
     "promote": "Promoted",
     "pause": "Paused",
     "roll_back": "Decided to roll back",
+    "superseded": "Ended by a person",
 }
 _MARKDOWN: Final = re.compile(r"([\\`*_{}\[\]()<>#+\-!|$:~])")
 

@@ -14,6 +14,8 @@ import duckdb
 import pandas as pd
 import pytest
 
+from tidegate.adapters.data_folder import DataFolder
+from tidegate.demo.workspace import fresh_workspace
 from tidegate.domain.record import from_json
 
 INTENT = "envs/production/assistant.yaml"
@@ -211,6 +213,26 @@ def test_a_file_that_is_no_parquet_is_told_apart(tmp_path: Path) -> None:
     assert demo.returncode == 1
     assert "cannot be read as Parquet" in err
     assert "Traceback" not in err
+
+
+def test_a_folder_that_a_service_works_on_is_left_alone(tmp_path: Path) -> None:
+    folder = fresh_workspace(tmp_path / "data")
+    held = DataFolder(folder)
+    (folder / "events").write_text("precious")
+    demo = _start("--data-dir", folder)
+    _, err = demo.communicate(timeout=60)
+    held.release()
+    assert demo.returncode == 1
+    assert "is in use by another service" in err
+    assert (folder / "events").exists()
+
+
+def test_what_an_earlier_demo_left_is_set_aside(tmp_path: Path) -> None:
+    folder = fresh_workspace(tmp_path / "data")
+    (folder / "mine").write_text("precious")
+    fresh_workspace(folder)
+    assert not (folder / "mine").exists()
+    assert (tmp_path / "data.before" / "mine").read_text() == "precious"
 
 
 def test_a_folder_that_no_demo_made_is_left_alone(tmp_path: Path) -> None:

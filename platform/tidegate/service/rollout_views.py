@@ -126,6 +126,16 @@ class RolloutViews:
             exposed_candidate_units=now.candidate_units,
         )
 
+    def decisions(self, rollout: str | None = None) -> list[IndexedDecision]:
+        """Decisions, oldest first: all, or those of a rollout and the one that ended it."""
+        everything = self._control.decisions()
+        if rollout is None:
+            return everything
+        course = _courses(everything).get(rollout)
+        if course is None:
+            return [each for each in everything if each.rollout == rollout]
+        return [*course.decisions, *([course.ended_by] if course.ended_by is not None else [])]
+
     def _view(self, course: "_Course") -> RolloutView:
         first, last = course.decisions[0], course.decisions[-1]
         looks = self._control.looks(first.rollout)

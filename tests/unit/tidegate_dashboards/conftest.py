@@ -86,6 +86,7 @@ def _look(second: int, injection: float) -> Look:
 
 def _decision(time: str, verdict: str, rule: str, step: int) -> Decision:
     return {
+        "rollout": "support@1",
         "commit": "ab" * 20,
         "verdict": verdict,
         "rule": rule,

@@ -90,3 +90,20 @@ def test_nothing_known_yet_gives_empty_frames(rollout: Rollout) -> None:
     assert frames.e_values([]).empty
     assert frames.thresholds({}).empty
     assert frames.shares(rollout, nothing, []).empty
+
+
+def test_a_persons_end_of_a_rollout_is_the_last_marker_at_no_share() -> None:
+    common = {"commit": "ab" * 20, "reason": "because", "guardrail": None, "step": 0}
+    started: Decision = {
+        **common, "rollout": "support@1", "verdict": "advance", "rule": "start",
+        "decided_at": "2026-11-23T10:00:00Z", "reverts": None,
+    }  # fmt: skip
+    ended: Decision = {
+        **common, "rollout": "support@2", "verdict": "hold", "rule": "superseded",
+        "decided_at": "2026-11-23T10:00:09Z", "reverts": None,
+    }  # fmt: skip
+    found = frames.markers(
+        [started, ended], [{"share_ppm": 10_000, "min_units": 0, "certify": False}]
+    )
+    assert list(found["share"]) == [0.01, 0.0]
+    assert list(found["label"]) == ["1%", "ended by a person"]

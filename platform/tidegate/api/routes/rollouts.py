@@ -28,5 +28,5 @@ async def get_evidence(rollout: str, service: ServiceDep) -> Response:
 
 @router.get("/decisions")
 async def get_decisions(service: ServiceDep, rollout: str | None = None) -> Response:
-    """Decision commits, oldest first."""
-    return json_answer({"decisions": await run_in_threadpool(service.control.decisions, rollout)})
+    """Decision commits, oldest first: all, or those of a rollout and the one that ended it."""
+    return json_answer({"decisions": await run_in_threadpool(service.views.decisions, rollout)})
