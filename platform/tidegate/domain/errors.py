@@ -7,8 +7,7 @@ TidegateError                    base; `code` is stable, the message names the t
 ├── UnknownRollout               no rollout has this id
 ├── RepositoryError              the manifest repository could not be read or written
 │   ├── RemoteUnreachable        fetch or push got no answer; what was served goes on being served
-│   ├── HeadMoved                someone pushed first; the decision must be taken again
-│   └── HistoryRewritten         the remote's head no longer descends from what was served
+│   └── HeadMoved                someone pushed first; the decision must be taken again
 ├── InvalidEvent                 one event line is malformed; the rest of its batch is unaffected
 ├── EventsRefused                a batch as a whole was not taken; nothing of it is stored
 │   ├── BatchTooLarge            split it
@@ -88,12 +87,6 @@ class HeadMoved(RepositoryError):
     """Someone pushed first; the decision must be taken again on the new head."""
 
     code = "head_moved"
-
-
-class HistoryRewritten(RepositoryError):
-    """The remote's head no longer descends from what was served."""
-
-    code = "history_rewritten"
 
 
 class InvalidEvent(TidegateError):

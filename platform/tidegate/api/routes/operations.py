@@ -1,12 +1,18 @@
 """Is the service well, and does it serve what git says?"""
 
 from fastapi import APIRouter, Response
-from fastapi.responses import PlainTextResponse
+from fastapi.responses import PlainTextResponse, RedirectResponse
 from starlette.concurrency import run_in_threadpool
 
 from tidegate.api.wiring import ServiceDep, json_answer
 
 router = APIRouter(tags=["operations"])
+
+
+@router.get("/", include_in_schema=False)
+async def root() -> Response:
+    """Where a browser is led."""
+    return RedirectResponse("/docs")
 
 
 @router.get("/healthz")
