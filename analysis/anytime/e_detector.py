@@ -8,7 +8,9 @@ Every e-process is a likelihood ratio of Bernoulli outcomes; for each alternativ
 
 and M_n - n is a supermartingale under the null, which bounds the average run length to a false
 alarm. With the maximum in place of the sum, M_n = max(1, M_{n-1}) LR_n, it is a mixture of CUSUMs:
-never larger, so slower by the same guarantee, but with fewer false alarms.
+never larger, so it is later to alarm by the same guarantee, rightly and falsely. (Measured: its run
+length to a false alarm is some 20 times the one asked for, that of the sum 1.4 times; it sees a
+doubling after 2 to 3 times as many units.) Take the sum unless false alarms are far the worse.
 
 The old rate is learnt, not known. The null is therefore "at most the upper confidence limit of the
 learnt rate", at level `miss`: whenever that limit covers the old rate, which it does with

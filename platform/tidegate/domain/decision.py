@@ -81,7 +81,8 @@ def _verdict(
         worst = max(harmed, key=lambda each: each.log_e_harm - each.log_harm_threshold)
         return Verdict.ROLL_BACK, "harm", _harm_reason(worst), worst.guardrail
     if evidence.paused:
-        return Verdict.HOLD, "paused", "the rollout is paused until a person deploys anew or reverts", None
+        reason = "the rollout is paused until a person deploys anew or reverts"
+        return Verdict.HOLD, "paused", reason, None
     log_e = log_e_srm(evidence)
     if log_e >= -math.log(policy.srm_alpha):
         return Verdict.PAUSE, "sample_ratio_mismatch", _srm_reason(policy, evidence, log_e), None
