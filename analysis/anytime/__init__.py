@@ -6,8 +6,8 @@ hypothesis at level alpha, whenever and however often one looks.
 
 One module to a question; import the module where its names are short (`ramp.next_share`):
 
-- `safe_logrank`, `ongoing`: more incidents than the concurrent baseline, for units that are one task
-  each, and for units that stay at risk
+- `safe_logrank`, `ongoing`: more incidents than the concurrent baseline, for units that are one
+  task each, and for units that stay at risk
 - `bernoulli`: a rate above or below a ceiling
 - `two_proportions`: fewer successes, or not many fewer
 - `mean_difference`, `ratio_metric`, `quantile_sequence`: means with CUPED, ratios, quantiles
@@ -19,7 +19,7 @@ One module to a question; import the module where its names are short (`ramp.nex
 - `fixed_horizon`: power, sample size and planned looks; none of it may drive a decision unplanned
 """
 
-from anytime.bernoulli import log_e_below
+from anytime.bernoulli import log_e_above, log_e_below
 from anytime.errors import AnytimeError, InvalidCount, InvalidMargin, InvalidShare
 from anytime.sample_ratio import SplitStratum, log_e_mismatch
 from anytime.strata import IncidentStratum, OutcomeStratum
@@ -32,6 +32,7 @@ __all__ = [
     "InvalidShare",
     "OutcomeStratum",
     "SplitStratum",
+    "log_e_above",
     "log_e_below",
     "log_e_mismatch",
 ]

@@ -4,16 +4,19 @@ import math
 from typing import Literal
 
 import msgspec
+import numpy as np
 
 from anytime import (
     IncidentStratum,
     OutcomeStratum,
     SplitStratum,
+    log_e_above,
     log_e_below,
     log_e_mismatch,
     safe_logrank,
     two_proportions,
 )
+from anytime.mixture import log_mixture
 from tidegate.domain.evidence import Evidence, StageCounts
 from tidegate.domain.manifest import Guardrail
 from tidegate.domain.policy import Policy
@@ -35,10 +38,11 @@ class Assessment(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         baseline, candidate: units with an incident (or a success) of units that count.
-        log_e_harm: log e-value against "the candidate is no worse".
+        against: what harm is measured against: the baseline or, where that shows more, the ceiling.
+        log_e_harm: log e-value against "the candidate is no worse", or "it is below the ceiling".
         log_harm_threshold: where it stops the rollout.
         log_e_safe: log e-value against "the candidate is worse than allowed"; for incidents the
-            larger of the ratio's and the negligible rate's.
+            mean of the ratio's and the negligible rate's, but no larger than the ceiling's.
         log_certify_threshold: where it certifies the guardrail.
     """
 
@@ -46,6 +50,7 @@ class Assessment(msgspec.Struct, frozen=True, kw_only=True):
     kind: Literal["incident", "outcome"]
     baseline: Tally
     candidate: Tally
+    against: Literal["baseline", "ceiling"] = "baseline"
     log_e_harm: float
     log_harm_threshold: float
     log_e_safe: float
@@ -102,11 +107,8 @@ def _assess_incident(
         for stage in stages
     ]
     on_candidate = sum(stratum.candidate for stratum in strata)
-    matured = max(sum(stage.candidate.matured for stage in stages), on_candidate)
-    log_e_safe = max(
-        safe_logrank.log_e_non_inferior(strata, margin=guardrail.allowed_margin),
-        log_e_below(incidents=on_candidate, units=matured, ceiling=guardrail.negligible_rate),
-    )
+    log_e_ratio = safe_logrank.log_e_harm(strata)
+    log_e_ceiling = _log_e_above_ceiling(guardrail, stages, on_candidate)
     return Assessment(
         guardrail=name,
         kind=guardrail.kind,
@@ -115,11 +117,40 @@ def _assess_incident(
             sum(stage.baseline.units for stage in stages),
         ),
         candidate=Tally(on_candidate, sum(stage.candidate.units for stage in stages)),
-        log_e_harm=safe_logrank.log_e_harm(strata),
+        against="ceiling" if log_e_ceiling > log_e_ratio else "baseline",
+        log_e_harm=max(log_e_ratio, log_e_ceiling),
         log_harm_threshold=policy.log_harm_threshold(guardrail),
-        log_e_safe=log_e_safe,
+        log_e_safe=_log_e_safe(guardrail, strata, stages),
         log_certify_threshold=policy.log_certify_threshold,
     )
+
+
+def _log_e_above_ceiling(
+    guardrail: Guardrail, stages: tuple[StageCounts, ...], incidents: int
+) -> float:
+    """Log e-value of the alarm; a unit that has not matured counts as free of incidents so far."""
+    if guardrail.ceiling_rate is None:
+        return -math.inf
+    units = max(sum(stage.candidate.newcomers for stage in stages), incidents)
+    return log_e_above(incidents=incidents, units=units, ceiling=guardrail.ceiling_rate)
+
+
+def _log_e_safe(
+    guardrail: Guardrail, strata: list[IncidentStratum], stages: tuple[StageCounts, ...]
+) -> float:
+    incidents = sum(stratum.candidate for stratum in strata)
+    matured = max(sum(stage.candidate.matured for stage in stages), incidents)
+
+    def log_e_rate_below(ceiling: float) -> float:
+        return log_e_below(incidents=incidents, units=matured, ceiling=ceiling)
+
+    log_e_ratio = safe_logrank.log_e_non_inferior(strata, margin=guardrail.allowed_margin)
+    # Either may certify, so both are asked against "beyond the margin and not negligible". Their
+    # average is an e-value for that; their maximum would spend the budget twice.
+    log_e = log_mixture(np.array([log_e_ratio, log_e_rate_below(guardrail.negligible_rate)]))
+    if guardrail.ceiling_rate is None:
+        return log_e
+    return min(log_e, log_e_rate_below(guardrail.ceiling_rate))
 
 
 def _assess_outcome(

@@ -120,8 +120,9 @@ def _step_complete(policy: Policy, evidence: Evidence, units: int, *, certified:
 
 
 def _harm_reason(worst: Assessment) -> str:
+    compared = f"baseline {worst.baseline}" if worst.against == "baseline" else "over its ceiling"
     return (
-        f"{worst.guardrail}: candidate {worst.candidate}, baseline {worst.baseline}; "
+        f"{worst.guardrail}: candidate {worst.candidate}, {compared}; "
         f"e-value {e_value_text(worst.log_e_harm)} reached {e_value_text(worst.log_harm_threshold)}"
     )
 

@@ -88,6 +88,8 @@ class Guardrail(Document, frozen=True, kw_only=True):
         margin: what must be excluded before promotion: for incidents a rate ratio above 1, for
             outcomes an absolute loss of the success rate in (0, 1).
         negligible: incident rate below which no ratio need be certified, such as "1%".
+        ceiling: incident rate that the candidate must not exceed whatever the baseline does, such
+            as "2%"; above it the rollout stops, and promotion needs a rate certified below it.
     """
 
     name: str
@@ -95,6 +97,7 @@ class Guardrail(Document, frozen=True, kw_only=True):
     weight: float = 1.0
     margin: float | None = None
     negligible: str = "1%"
+    ceiling: str | None = None
 
     def __post_init__(self) -> None:
         if not _LIGHTEST <= self.weight <= _HEAVIEST:
@@ -107,6 +110,19 @@ class Guardrail(Document, frozen=True, kw_only=True):
             )
         if not 0.0 < self.negligible_rate < 1.0:
             raise ValueError(f"negligible is {self.negligible!r}, must lie between 0% and 100%")
+        if self.ceiling is not None:
+            self._check_ceiling(self.ceiling)
+
+    def _check_ceiling(self, ceiling: str) -> None:
+        if self.kind != "incident":
+            raise ValueError("a ceiling is for incidents; an outcome has a margin")
+        if not 0.0 < quantities.fraction(ceiling) < 1.0:
+            raise ValueError(f"ceiling is {ceiling!r}, must lie between 0% and 100%")
+
+    @property
+    def ceiling_rate(self) -> float | None:
+        """The ceiling as a rate in (0, 1), if there is one."""
+        return None if self.ceiling is None else quantities.fraction(self.ceiling)
 
     @property
     def allowed_margin(self) -> float:

@@ -23,10 +23,12 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     def log_harm_threshold(self, guardrail: Guardrail) -> float:
         """Log of the e-value at which a guardrail stops the rollout.
 
-        Rollback is a union over guardrails, so each spends its weighted share of `false_rollback`.
+        Rollback is a union over guardrails, so each spends its weighted share of `false_rollback`;
+        one with a ceiling asks two questions, and halves its share between them.
         """
         total = sum(each.weight for each in self.guardrails)
-        return math.log(total / (guardrail.weight * self.budgets.false_rollback))
+        questions = 1 if guardrail.ceiling is None else 2
+        return math.log(questions * total / (guardrail.weight * self.budgets.false_rollback))
 
     @property
     def log_certify_threshold(self) -> float:

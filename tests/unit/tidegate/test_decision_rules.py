@@ -196,8 +196,8 @@ def test_stage_at_the_whole_is_left_out_of_every_comparison(
 def test_guardrail_with_no_incident_is_certified_by_its_negligible_rate(
     policy: Policy, make_evidence: Make, make_stage: Make
 ) -> None:
-    few = assess(policy, make_evidence(make_stage(step=1, units=3700)))[0]
-    enough = assess(policy, make_evidence(make_stage(step=1, units=3900)))[0]
+    few = assess(policy, make_evidence(make_stage(step=1, units=4400)))[0]
+    enough = assess(policy, make_evidence(make_stage(step=1, units=4600)))[0]
     assert (few.certified, enough.certified) == (False, True)
 
 
