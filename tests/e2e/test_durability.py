@@ -65,7 +65,9 @@ def _kill(service: processes.Watched) -> None:
     """kill -9, and wait until the service was started again."""
     killed = service.pid
     os.kill(killed, signal.SIGKILL)
+    give_up_at = time.monotonic() + 30
     while service.pid == killed:
+        assert time.monotonic() < give_up_at, "the service was not started again"
         time.sleep(0.01)
 
 

@@ -97,10 +97,12 @@ class Watched:
         quick_deaths = 0
         while True:
             began = time.monotonic()
-            self._process.wait()
+            status = self._process.wait()
             if self._ending.wait(_BREATH_S):
                 return
-            quick_deaths = quick_deaths + 1 if time.monotonic() - began < _QUICK_S else 0
+            # A process that was killed may live if started again; one that gives up early will not.
+            gave_up = status > 0 and time.monotonic() - began < _QUICK_S
+            quick_deaths = quick_deaths + 1 if gave_up else 0
             if quick_deaths == _QUICK_DEATHS:
                 say(f"the {self.name} keeps dying and stays down:\n{last_lines(self.log_path)}")
                 return
