@@ -60,7 +60,6 @@ def test_pattern_of_what_is_foreign_finds_an_example(what: str, line: str) -> No
     assert re.search(FOREIGN[what], line)
 
 
-@pytest.mark.skipif(not CONSTRAINTS.exists(), reason="no constraints file")
 def test_constraints_are_exact_versions_and_nothing_else() -> None:
     lines = CONSTRAINTS.read_text().splitlines()
     wrong = [each for each in lines if not re.fullmatch(r"[A-Za-z0-9._-]+==[A-Za-z0-9.+!]+", each)]
@@ -69,7 +68,6 @@ def test_constraints_are_exact_versions_and_nothing_else() -> None:
     assert len(set(names)) == len(names)
 
 
-@pytest.mark.skipif(not CONSTRAINTS.exists(), reason="no constraints file")
 def test_constraints_pin_every_direct_dependency() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     wanted = chain(project["dependencies"], *project["optional-dependencies"].values())

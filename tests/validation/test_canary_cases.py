@@ -18,8 +18,8 @@ CASES = {
     (0.01, 0.05): (90_000, 20_000, 6_000),
     (0.001, 0.01): (300_000, 60_000, 16_000),
 }
+"""Rates of baseline and candidate, and horizons in units at each share: far beyond any decision."""
 SHARES = (0.01, 0.05, 0.5)
-"""Horizons, in units, at each share: far beyond where any stream is undecided."""
 
 
 @pytest.mark.validation

@@ -45,7 +45,7 @@ def simulate_command(
     Rates, shares and drift are fractions: 0.01 is 1 %. With --share the question is when harm is
     seen; with --ramp the steps advance and the last one promotes.
     """
-    if drift and len(drift) != 2:  # noqa: PLR2004
+    if drift and len(drift) != 2:  # noqa: PLR2004 - FROM and TO
         raise click.UsageError("--drift takes two rates, FROM,TO")
     try:
         scenario = Scenario(

@@ -147,7 +147,7 @@ def _odds(log_e: float) -> str:
     if log_e < math.log(0.001):
         return "<0.001"
     odds = math.exp(log_e)
-    return f"{odds:,.0f}" if odds >= 100 else f"{odds:.3g}"  # noqa: PLR2004
+    return f"{odds:,.0f}" if odds >= 100 else f"{odds:.3g}"  # noqa: PLR2004 - 3 digits
 
 
 def _rate(tally: dict[str, int]) -> str:

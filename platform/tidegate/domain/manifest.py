@@ -221,7 +221,7 @@ class Canary(Document, frozen=True, kw_only=True):
 
     def __post_init__(self) -> None:
         shares = [step.share_ppm for step in self.steps]
-        if len(shares) < 2 or shares[-1] != PARTS or shares[0] == 0:  # noqa: PLR2004
+        if len(shares) <= 1 or shares[-1] != PARTS or shares[0] == 0:
             raise ValueError(
                 "steps must be at least two, begin above 0% and end with setWeight: 100%"
             )
