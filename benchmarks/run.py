@@ -25,7 +25,7 @@ from tidegate.demo.sample_manifest import GUARDRAILS, STEPS, SampleManifest
 from tidegate.domain.decision import decide
 from tidegate.domain.events import Event, StoredEvent
 from tidegate.domain.evidence import ArmCounts, Clock, Evidence, StageCounts
-from tidegate.domain.manifest import Budgets
+from tidegate.domain.installation import Budgets
 from tidegate.domain.policy import Policy
 from tidegate_sdk import Client, bucket
 

@@ -1,7 +1,7 @@
 """How a healthy version goes from 1 % to 100 %, one commit a step."""
 
 from tidegate.domain.decision import Verdict
-from tidegate.domain.manifest import Phase
+from tidegate.domain.state import Phase
 from worlds import World
 
 

@@ -5,7 +5,7 @@ from typing import NoReturn
 import pytest
 
 from tidegate.domain.commits import PlannedCommit
-from tidegate.domain.manifest import Phase
+from tidegate.domain.state import Phase
 from worlds import World
 
 INTENT = "envs/production/support.yaml"

@@ -3,7 +3,7 @@
 import pytest
 
 from tidegate.domain.decision import Verdict
-from tidegate.domain.manifest import Phase
+from tidegate.domain.state import Phase
 from worlds import World
 
 INTENT = "envs/production/support.yaml"

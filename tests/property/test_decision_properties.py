@@ -10,7 +10,9 @@ from anytime import IncidentStratum, OutcomeStratum, safe_logrank, two_proportio
 from tidegate.domain.assessment import log_e_srm
 from tidegate.domain.decision import Verdict, decide
 from tidegate.domain.evidence import ArmCounts, Clock, Evidence, StageCounts
-from tidegate.domain.manifest import Budgets, Guardrail, Pause, Step
+from tidegate.domain.installation import Budgets
+from tidegate.domain.intent import Pause, Step
+from tidegate.domain.metrics import Guardrail
 from tidegate.domain.policy import Policy
 from tidegate.domain.record import DecisionRecord, from_json, to_json
 from tidegate_sdk import PARTS

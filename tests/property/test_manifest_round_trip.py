@@ -7,24 +7,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tidegate.domain import manifest_files as files
-from tidegate.domain.manifest import (
-    AgentRelease,
-    AgentVersion,
-    BadVersion,
-    Budgets,
-    Canary,
-    Component,
-    Document,
-    Guardrail,
-    Installation,
-    Metrics,
-    Pause,
-    Phase,
-    ReleaseState,
-    Step,
-    Strategy,
-)
+from tidegate.domain.agent_version import AgentVersion, Component
+from tidegate.domain.document import Document
+from tidegate.domain.installation import Budgets, Installation
+from tidegate.domain.intent import AgentRelease, Canary, Pause, Step, Strategy
+from tidegate.domain.metrics import Guardrail, Metrics
 from tidegate.domain.quantities import percent
+from tidegate.domain.state import BadVersion, Phase, ReleaseState
 from tidegate_sdk import PARTS
 
 LINE_BREAKS = "\x85\u2028\u2029"  # of Unicode; they have a test of their own

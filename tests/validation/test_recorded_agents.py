@@ -21,7 +21,7 @@ from tidegate.demo.cases import Cases, Outcome, recorded
 from tidegate.demo.sample_manifest import GUARDRAILS, STEPS
 from tidegate.domain.decision import Verdict, decide
 from tidegate.domain.evidence import ArmCounts, Clock, Evidence, StageCounts
-from tidegate.domain.manifest import Budgets
+from tidegate.domain.installation import Budgets
 from tidegate.domain.policy import Policy
 from tidegate_sdk import in_share
 

@@ -10,7 +10,7 @@ import msgspec
 from rich.console import Console
 from rich.table import Table
 
-from tidegate.domain.manifest import SAFETY_KINDS
+from tidegate.domain.metrics import SAFETY_KINDS
 
 _DECISIONS = {"RolledBack": "rolled_back", "Completed": "promoted"}
 _LEGEND = """\

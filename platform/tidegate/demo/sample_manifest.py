@@ -5,20 +5,12 @@ from pathlib import Path
 
 from tidegate.adapters.git_manifest import GitManifest, create_bare
 from tidegate.domain import manifest_files as files
+from tidegate.domain.agent_version import AgentVersion, Component
 from tidegate.domain.commits import PlannedCommit
 from tidegate.domain.errors import HeadMoved
-from tidegate.domain.manifest import (
-    SAFETY_KINDS,
-    AgentRelease,
-    AgentVersion,
-    Canary,
-    Component,
-    Guardrail,
-    Installation,
-    Metrics,
-    Step,
-    Strategy,
-)
+from tidegate.domain.installation import Installation
+from tidegate.domain.intent import AgentRelease, Canary, Step, Strategy
+from tidegate.domain.metrics import SAFETY_KINDS, Guardrail, Metrics
 
 ENVIRONMENT = "production"
 RELEASE_ENGINEER = ("Release Engineer", "release@example.invalid")

@@ -18,7 +18,7 @@ from anytime import (
 )
 from anytime.mixture import log_mixture
 from tidegate.domain.evidence import Evidence, StageCounts
-from tidegate.domain.manifest import Guardrail
+from tidegate.domain.metrics import Guardrail
 from tidegate.domain.policy import Policy
 
 

@@ -6,8 +6,8 @@ from typing import Any, TypeVar
 import msgspec
 import yaml
 
+from tidegate.domain.document import Document
 from tidegate.domain.errors import InvalidManifest
-from tidegate.domain.manifest import Document
 
 D = TypeVar("D", bound=Document)
 

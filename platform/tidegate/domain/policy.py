@@ -5,8 +5,10 @@ import math
 import msgspec
 
 from tidegate.domain.errors import InvalidManifest
-from tidegate.domain.manifest import AgentRelease, Budgets, Guardrail, Metrics, Step
+from tidegate.domain.installation import Budgets
+from tidegate.domain.intent import AgentRelease, Step
 from tidegate.domain.manifest_files import intent_path
+from tidegate.domain.metrics import Guardrail, Metrics
 
 SRM_ALPHA = 0.001
 """Level at which a sample ratio mismatch raises its alarm."""

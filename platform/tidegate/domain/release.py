@@ -5,8 +5,10 @@ from typing import Literal
 
 import msgspec
 
-from tidegate.domain.manifest import AgentRelease, AgentVersion, Phase, ReleaseState
+from tidegate.domain.agent_version import AgentVersion
+from tidegate.domain.intent import AgentRelease
 from tidegate.domain.policy import Policy
+from tidegate.domain.state import Phase, ReleaseState
 from tidegate_sdk.bucketing import PARTS, in_share
 
 _ID_DIGITS = 16

@@ -13,10 +13,10 @@ from tidegate.domain import manifest_files as files
 from tidegate.domain.commits import PlannedCommit
 from tidegate.domain.decision import Decision, Verdict
 from tidegate.domain.evidence import Clock, Evidence
-from tidegate.domain.manifest import BadVersion, Phase, ReleaseState
 from tidegate.domain.quantities import percent
 from tidegate.domain.record import DecisionRecord, digest_of, to_json
 from tidegate.domain.release import Release
+from tidegate.domain.state import BadVersion, Phase, ReleaseState
 from tidegate_sdk.bucketing import PARTS
 
 _WINDOW_LENGTH = 5  # versions that may be served again at once

@@ -16,9 +16,9 @@ from tidegate.domain.errors import HeadMoved, RemoteUnreachable, RepositoryError
 from tidegate.domain.evidence import Clock as Instants
 from tidegate.domain.evidence import Evidence
 from tidegate.domain.journal import Look, Override
-from tidegate.domain.manifest import Phase
 from tidegate.domain.record import DecisionRecord
 from tidegate.domain.release import Release
+from tidegate.domain.state import Phase
 from tidegate.domain.write_back import commits_of, needs_settling, record_of, settle_of, start_of
 from tidegate.service.decision_index import DecisionIndex
 from tidegate.service.ports import (

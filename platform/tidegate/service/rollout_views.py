@@ -10,8 +10,8 @@ from tidegate.domain.assessment import Assessment, assess
 from tidegate.domain.decision import Verdict
 from tidegate.domain.errors import UnknownRollout
 from tidegate.domain.evidence import Evidence
+from tidegate.domain.intent import Step
 from tidegate.domain.journal import IndexedDecision, Look
-from tidegate.domain.manifest import Step
 from tidegate.domain.record import DecisionRecord, from_json
 from tidegate.domain.release import Release
 from tidegate.service.ports import (

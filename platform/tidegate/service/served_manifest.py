@@ -11,16 +11,14 @@ from collections import OrderedDict
 import msgspec
 
 from tidegate.domain import manifest_files as files
+from tidegate.domain.agent_version import AgentVersion
 from tidegate.domain.errors import InvalidManifest, UnknownAgent, UnknownCommit
-from tidegate.domain.manifest import (
-    AgentRelease,
-    AgentVersion,
-    Installation,
-    Metrics,
-    ReleaseState,
-)
+from tidegate.domain.installation import Installation
+from tidegate.domain.intent import AgentRelease
+from tidegate.domain.metrics import Metrics
 from tidegate.domain.policy import policy_of
 from tidegate.domain.release import Release, Traffic, traffic_of
+from tidegate.domain.state import ReleaseState
 from tidegate.domain.write_back import Deploy
 from tidegate.service.ports import ControlDatabase, ManifestRepository
 

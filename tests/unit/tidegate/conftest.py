@@ -9,20 +9,13 @@ import pytest
 
 from tidegate.domain.decision import Decision, Verdict
 from tidegate.domain.evidence import ArmCounts, Clock, Evidence, StageCounts
-from tidegate.domain.manifest import (
-    AgentRelease,
-    Budgets,
-    Canary,
-    Guardrail,
-    Pause,
-    Phase,
-    ReleaseState,
-    Step,
-    Strategy,
-)
+from tidegate.domain.installation import Budgets
+from tidegate.domain.intent import AgentRelease, Canary, Pause, Step, Strategy
+from tidegate.domain.metrics import Guardrail
 from tidegate.domain.policy import Policy
 from tidegate.domain.record import DecisionRecord
 from tidegate.domain.release import Release, traffic_of
+from tidegate.domain.state import Phase, ReleaseState
 
 DEPLOY = "d" * 40
 STARTED = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)

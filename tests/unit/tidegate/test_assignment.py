@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tidegate.domain.assignment import assign
-from tidegate.domain.manifest import Phase
+from tidegate.domain.state import Phase
 from tidegate_sdk import in_share
 
 Make = Callable[..., Any]

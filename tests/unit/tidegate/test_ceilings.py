@@ -7,7 +7,9 @@ import pytest
 
 from tidegate.domain.decision import Verdict, decide
 from tidegate.domain.evidence import ArmCounts, Clock, Evidence, StageCounts
-from tidegate.domain.manifest import Budgets, Guardrail, Step
+from tidegate.domain.installation import Budgets
+from tidegate.domain.intent import Step
+from tidegate.domain.metrics import Guardrail
 from tidegate.domain.policy import Policy
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)

@@ -9,7 +9,7 @@ import pytest
 from tidegate.domain.assessment import Tally, assess, e_value_text, log_e_srm
 from tidegate.domain.decision import Decision, Verdict, decide
 from tidegate.domain.evidence import ArmCounts, Clock, StageCounts
-from tidegate.domain.manifest import Step
+from tidegate.domain.intent import Step
 from tidegate.domain.policy import Policy
 
 Make = Callable[..., Any]

@@ -8,7 +8,7 @@ import pytest
 
 from tidegate.domain.errors import InvalidEvent
 from tidegate.domain.events import attribute, check
-from tidegate.domain.manifest import Phase
+from tidegate.domain.state import Phase
 
 Make = Callable[..., Any]
 GOOD: dict[str, Any] = {

@@ -4,17 +4,10 @@ import math
 
 import pytest
 
-from tidegate.domain.manifest import (
-    BadVersion,
-    Budgets,
-    Canary,
-    Guardrail,
-    Metrics,
-    Pause,
-    Phase,
-    ReleaseState,
-    Step,
-)
+from tidegate.domain.installation import Budgets
+from tidegate.domain.intent import Canary, Pause, Step
+from tidegate.domain.metrics import Guardrail, Metrics
+from tidegate.domain.state import BadVersion, Phase, ReleaseState
 
 
 @pytest.mark.parametrize("value", [0.0, 1.0, -0.05, 5.0, math.nan, math.inf])

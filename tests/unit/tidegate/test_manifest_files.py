@@ -5,17 +5,13 @@ from datetime import UTC, datetime
 import pytest
 
 from tidegate.domain import manifest_files as files
+from tidegate.domain.agent_version import AgentVersion
+from tidegate.domain.document import Document
 from tidegate.domain.errors import InvalidManifest
-from tidegate.domain.manifest import (
-    AgentRelease,
-    AgentVersion,
-    Document,
-    Installation,
-    Metrics,
-    Phase,
-    ReleaseState,
-    Step,
-)
+from tidegate.domain.installation import Installation
+from tidegate.domain.intent import AgentRelease, Step
+from tidegate.domain.metrics import Metrics
+from tidegate.domain.state import Phase, ReleaseState
 
 INTENT = b"""
 apiVersion: tidegate/v1

@@ -6,7 +6,9 @@ import msgspec
 import pytest
 
 from tidegate.domain.errors import InvalidManifest
-from tidegate.domain.manifest import AgentRelease, Budgets, Canary, Guardrail, Metrics, Strategy
+from tidegate.domain.installation import Budgets
+from tidegate.domain.intent import AgentRelease, Canary, Strategy
+from tidegate.domain.metrics import Guardrail, Metrics
 from tidegate.domain.policy import SRM_ALPHA, Policy, policy_of
 
 METRICS = Metrics(

@@ -6,8 +6,9 @@ from typing import Any
 import msgspec
 import pytest
 
-from tidegate.domain.manifest import AgentRelease, BadVersion, Phase, ReleaseState
+from tidegate.domain.intent import AgentRelease
 from tidegate.domain.release import Release, Traffic, traffic_of
+from tidegate.domain.state import BadVersion, Phase, ReleaseState
 
 Make = Callable[..., Any]
 DEPLOY, LATER = "d" * 40, "e" * 40

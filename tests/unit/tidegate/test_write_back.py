@@ -11,8 +11,8 @@ import pytest
 from tidegate.domain import manifest_files as files
 from tidegate.domain.decision import Verdict
 from tidegate.domain.evidence import Clock, Evidence
-from tidegate.domain.manifest import BadVersion, Phase, ReleaseState
 from tidegate.domain.record import digest_of, from_json
+from tidegate.domain.state import BadVersion, Phase, ReleaseState
 from tidegate.domain.write_back import (
     Deploy,
     commits_of,
