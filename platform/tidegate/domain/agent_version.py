@@ -25,6 +25,6 @@ class AgentVersion(Document, frozen=True, kw_only=True, tag_field="kind", tag="A
     api_version: ApiVersion = API_VERSION
     agent: str
     version: str
-    components: dict[Literal["code", "prompts", "model", "tools", "memory"], Component] = msgspec.field(
-        default_factory=dict
+    components: dict[Literal["code", "prompts", "model", "tools", "memory"], Component] = (
+        msgspec.field(default_factory=dict)
     )
