@@ -11,9 +11,11 @@ import pyarrow as pa
 
 from tidegate.adapters.migration_files import migrations_folder
 from tidegate.adapters.rollups import Rollups
+from tidegate.domain.at_risk import RiskSet
 from tidegate.domain.errors import EventStoreUnavailable
 from tidegate.domain.events import StoredEvent
 from tidegate.domain.evidence import StageCounts
+from tidegate.domain.watch import Runs
 
 _FIELDS: dict[str, pa.DataType] = {
     "seq": pa.int64(),
@@ -78,10 +80,22 @@ class DuckDBEvents:
         """Sequence number of the last stored event."""
         return self._last_seq
 
-    def stages(self, rollout: str, seq: int, matured_before: datetime) -> tuple[StageCounts, ...]:
+    def stages(
+        self, rollout: str, seq: int, now: datetime, window_s: int
+    ) -> tuple[StageCounts, ...]:
         """Sufficient statistics of a rollout by stage; see the port."""
         self._rollups.catch_up(seq)
-        return self._rollups.stages(rollout, seq, _utc(matured_before))
+        return self._rollups.stages(rollout, seq, _utc(now), window_s)
+
+    def risk_sets(self, rollout: str, name: str, seq: int) -> tuple[RiskSet, ...]:
+        """Who was at risk at each first incident of a kind; see the port."""
+        self._rollups.catch_up(seq)
+        return self._rollups.risk_sets(rollout, name, seq)
+
+    def afterwards(self, rollout: str, name: str, seq: int, closed_before: datetime) -> Runs:
+        """What became of the units met after a rollout was over; see the port."""
+        self._rollups.catch_up(seq)
+        return self._rollups.afterwards(rollout, name, seq, _utc(closed_before))
 
     def first_harm(self, rollout: str, guardrail: str, seq: int) -> datetime | None:
         """When the first harm of a guardrail on the candidate arrived; see the port."""

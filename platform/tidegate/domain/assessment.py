@@ -1,6 +1,7 @@
 """What the evidence says about each guardrail."""
 
 import math
+from collections.abc import Iterable
 from typing import Literal
 
 import msgspec
@@ -9,14 +10,13 @@ import numpy as np
 from anytime import (
     IncidentStratum,
     OutcomeStratum,
-    SplitStratum,
     log_e_above,
     log_e_below,
-    log_e_mismatch,
     safe_logrank,
     two_proportions,
 )
 from anytime.mixture import log_mixture
+from tidegate.domain.at_risk import log_e_non_inferior as log_e_hazard_non_inferior
 from tidegate.domain.evidence import Evidence, StageCounts
 from tidegate.domain.metrics import Guardrail
 from tidegate.domain.policy import Policy
@@ -69,7 +69,7 @@ class Assessment(msgspec.Struct, frozen=True, kw_only=True):
 
 def assess(policy: Policy, evidence: Evidence) -> tuple[Assessment, ...]:
     """Each deciding guardrail's assessment, in the policy's order."""
-    stages = _comparable(evidence)
+    stages = comparable(evidence.stages)
     return tuple(
         _assess_incident(policy, guardrail, stages)
         if guardrail.kind == "incident"
@@ -78,34 +78,16 @@ def assess(policy: Policy, evidence: Evidence) -> tuple[Assessment, ...]:
     )
 
 
-def log_e_srm(evidence: Evidence) -> float:
-    """Log e-value against "units were split as the manifest says"."""
-    return log_e_mismatch(
-        SplitStratum(
-            counts=(stage.baseline.newcomers, stage.candidate.newcomers),
-            shares=(1.0 - stage.share, stage.share),
-        )
-        for stage in _comparable(evidence)
-    )
-
-
-def _comparable(evidence: Evidence) -> tuple[StageCounts, ...]:
+def comparable(stages: Iterable[StageCounts]) -> tuple[StageCounts, ...]:
     """The stages with a concurrent baseline: at 100 % there is nothing to compare with."""
-    return tuple(stage for stage in evidence.stages if 0.0 < stage.share < 1.0)
+    return tuple(stage for stage in stages if 0.0 < stage.share < 1.0)
 
 
 def _assess_incident(
     policy: Policy, guardrail: Guardrail, stages: tuple[StageCounts, ...]
 ) -> Assessment:
     name = guardrail.name
-    strata = [
-        IncidentStratum(
-            candidate=stage.candidate.incidents.get(name, 0),
-            baseline=stage.baseline.incidents.get(name, 0),
-            share=stage.share,
-        )
-        for stage in stages
-    ]
+    strata = [stage.incident_stratum(name) for stage in stages]
     on_candidate = sum(stratum.candidate for stratum in strata)
     log_e_ratio = safe_logrank.log_e_harm(strata)
     log_e_ceiling = _log_e_above_ceiling(guardrail, stages, on_candidate)
@@ -120,7 +102,7 @@ def _assess_incident(
         against="ceiling" if log_e_ceiling > log_e_ratio else "baseline",
         log_e_harm=max(log_e_ratio, log_e_ceiling),
         log_harm_threshold=policy.log_harm_threshold(guardrail),
-        log_e_safe=_log_e_safe(guardrail, strata, stages),
+        log_e_safe=_log_e_safe(policy, guardrail, strata, stages),
         log_certify_threshold=policy.log_certify_threshold,
     )
 
@@ -136,7 +118,10 @@ def _log_e_above_ceiling(
 
 
 def _log_e_safe(
-    guardrail: Guardrail, strata: list[IncidentStratum], stages: tuple[StageCounts, ...]
+    policy: Policy,
+    guardrail: Guardrail,
+    strata: list[IncidentStratum],
+    stages: tuple[StageCounts, ...],
 ) -> float:
     incidents = sum(stratum.candidate for stratum in strata)
     matured = max(sum(stage.candidate.matured for stage in stages), incidents)
@@ -144,7 +129,11 @@ def _log_e_safe(
     def log_e_rate_below(ceiling: float) -> float:
         return log_e_below(incidents=incidents, units=matured, ceiling=ceiling)
 
-    log_e_ratio = safe_logrank.log_e_non_inferior(strata, margin=guardrail.allowed_margin)
+    log_e_ratio = (
+        log_e_hazard_non_inferior(stages, guardrail.name, guardrail.allowed_margin)
+        if policy.exposure == "ongoing"
+        else safe_logrank.log_e_non_inferior(strata, margin=guardrail.allowed_margin)
+    )
     # Either may certify, so both are asked against "beyond the margin and not negligible". Their
     # average is an e-value for that; their maximum would spend the budget twice.
     log_e = log_mixture(np.array([log_e_ratio, log_e_rate_below(guardrail.negligible_rate)]))

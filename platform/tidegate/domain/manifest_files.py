@@ -27,6 +27,11 @@ def state_path(environment: str, agent: str) -> str:
     return f"envs/{environment}/state/{agent}.yaml"
 
 
+def orders_path(environment: str, agent: str) -> str:
+    """Path of the orders for an agent's rollout."""
+    return f"envs/{environment}/orders/{agent}.yaml"
+
+
 def evidence_path(environment: str, agent: str) -> str:
     """Path of the record of the latest decision; older ones are in the history of this path."""
     return f"envs/{environment}/evidence/{agent}.json"

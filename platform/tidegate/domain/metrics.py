@@ -75,12 +75,16 @@ class Metrics(Document, frozen=True, kw_only=True, tag_field="kind", tag="Metric
     Attributes:
         guardrails: what may decide.
         window: how long after its exposure a unit with no recorded outcome still counts as open.
+        exposure: whether a unit is one task, over when its outcome is known ("once"), or a user who
+            keeps coming and stays at risk ("ongoing"). Incidents are certified accordingly, by the
+            ratio of rates or of hazards; harm is judged the same way for both.
     """
 
     api_version: ApiVersion = API_VERSION
     agent: str
     guardrails: tuple[Guardrail, ...] = tuple(Guardrail(name=name) for name in SAFETY_KINDS)
     window: str = "10m"
+    exposure: Literal["once", "ongoing"] = "once"
 
     def __post_init__(self) -> None:
         names = [guardrail.name for guardrail in self.guardrails]

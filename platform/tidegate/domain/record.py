@@ -8,6 +8,7 @@ from tidegate.domain.decision import Decision, decide
 from tidegate.domain.evidence import Clock, Evidence
 from tidegate.domain.policy import Policy
 from tidegate.domain.release import rollout_id
+from tidegate.domain.watch import WatchEvidence, decide_watch
 
 
 class DecisionRecord(msgspec.Struct, frozen=True, kw_only=True):
@@ -19,7 +20,7 @@ class DecisionRecord(msgspec.Struct, frozen=True, kw_only=True):
     baseline: str
     candidate: str
     policy: Policy
-    evidence: Evidence
+    evidence: Evidence | WatchEvidence
     clock: Clock
     decision: Decision
 
@@ -39,6 +40,8 @@ class DecisionRecord(msgspec.Struct, frozen=True, kw_only=True):
 
     def recompute(self) -> Decision:
         """The decision that the recorded policy, evidence and clock lead to, taken anew."""
+        if isinstance(self.evidence, WatchEvidence):
+            return decide_watch(self.policy, self.evidence, self.clock)
         return decide(self.policy, self.evidence, self.clock)
 
 

@@ -6,6 +6,7 @@ from typing import Literal
 import msgspec
 
 from tidegate.domain.agent_version import AgentVersion
+from tidegate.domain.evidence import Orders
 from tidegate.domain.intent import AgentRelease
 from tidegate.domain.policy import Policy
 from tidegate.domain.state import Phase, ReleaseState
@@ -40,6 +41,7 @@ class Release(msgspec.Struct, frozen=True, kw_only=True):
         commit: the manifest commit this was read from.
         attempt: the commit that last changed INTENT.
         watched: names that are counted: the agent's guardrails and the three safety kinds.
+        orders: what a person wants of this attempt.
     """
 
     environment: str
@@ -53,6 +55,7 @@ class Release(msgspec.Struct, frozen=True, kw_only=True):
     watched: tuple[str, ...]
     window_s: int
     versions: dict[str, AgentVersion]
+    orders: Orders = Orders()
 
     @property
     def rollout(self) -> str:
@@ -74,6 +77,14 @@ class Release(msgspec.Struct, frozen=True, kw_only=True):
         """When the step in force began."""
         return self.state.step_started if self.state is not None and self.in_rollout else None
 
+    @property
+    def fallback(self) -> str:
+        """The version that a rollback leads to: the baseline, or the one before the promotion."""
+        state = self.state
+        if state is not None and state.phase is Phase.COMPLETED and len(state.window) > 1:
+            return state.window[1]
+        return self.traffic.baseline
+
     def arm(self, unit: str) -> Arm | None:
         """The arm of a unit, by the unit and this commit alone; None outside a rollout."""
         if not self.in_rollout or self.state is None:
@@ -89,9 +100,9 @@ class Release(msgspec.Struct, frozen=True, kw_only=True):
         return self.traffic.baseline
 
     def halted(self, reason: str) -> "Release":
-        """The same release with every unit on the baseline: an emergency, before git knows."""
+        """The same release with every unit on the fallback: an emergency, before git knows."""
         traffic = Traffic(
-            baseline=self.traffic.baseline, phase=Phase.ROLLED_BACK, reason=f"override: {reason}"
+            baseline=self.fallback, phase=Phase.ROLLED_BACK, reason=f"override: {reason}"
         )
         return msgspec.structs.replace(self, traffic=traffic)
 

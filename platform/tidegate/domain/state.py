@@ -33,6 +33,7 @@ class ReleaseState(Document, frozen=True, kw_only=True, tag_field="kind", tag="R
         attempt: the commit that last changed INTENT when this was written; if INTENT has changed
             since, this file says nothing about the new attempt (it is void).
         stable: the version every unit can fall back on.
+        started: when the rollout began.
         window: versions that may be served at once without a ramp, newest first.
         bad: versions that were rolled back.
     """
@@ -46,6 +47,7 @@ class ReleaseState(Document, frozen=True, kw_only=True, tag_field="kind", tag="R
     step: int = 0
     weight: int = 0
     salt: str = ""
+    started: datetime | None = None
     step_started: datetime | None = None
     reason: str = ""
     window: tuple[str, ...] = ()

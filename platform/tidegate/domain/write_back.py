@@ -13,10 +13,12 @@ from tidegate.domain import manifest_files as files
 from tidegate.domain.commits import PlannedCommit
 from tidegate.domain.decision import Decision, Verdict
 from tidegate.domain.evidence import Clock, Evidence
+from tidegate.domain.policy import Policy
 from tidegate.domain.quantities import percent
 from tidegate.domain.record import DecisionRecord, digest_of, to_json
 from tidegate.domain.release import Release
 from tidegate.domain.state import BadVersion, Phase, ReleaseState
+from tidegate.domain.watch import WatchEvidence
 from tidegate_sdk.bucketing import PARTS
 
 _WINDOW_LENGTH = 5  # versions that may be served again at once
@@ -32,9 +34,10 @@ class Deploy(msgspec.Struct, frozen=True, kw_only=True):
 
 def start_of(release: Release, now: datetime, seq: int) -> DecisionRecord:
     """The record of the decision to begin the rollout that INTENT asks for."""
-    steps = release.policy.steps
-    reason = f"a new attempt begins at step 1 of {len(steps)}, {percent(steps[0].share_ppm)}"
-    return _without_evidence(release, Verdict.ADVANCE, "start", reason, now=now, seq=seq)
+    share = release.policy.first_share_ppm
+    reason = f"a new attempt begins at {_stage(release.policy, 0)}, {percent(share)}"
+    decision = Decision(verdict=Verdict.ADVANCE, rule="start", reason=reason, next_share_ppm=share)
+    return _without_evidence(release, decision, now=now, seq=seq)
 
 
 def settle_of(release: Release, now: datetime, seq: int) -> DecisionRecord:
@@ -42,11 +45,13 @@ def settle_of(release: Release, now: datetime, seq: int) -> DecisionRecord:
     live = release.traffic.baseline
     if release.state is None:
         reason = f"{live} is the first version of {release.agent}"
-        return _without_evidence(release, Verdict.HOLD, "adopted", reason, now=now, seq=seq)
+        decision = Decision(verdict=Verdict.HOLD, rule="adopted", reason=reason)
+        return _without_evidence(release, decision, now=now, seq=seq)
     reason = f"superseded by {release.attempt[:12]}: a person chose {live}"
     if release.state.candidate is not None:
         reason += f", the attempt at {release.state.candidate} ends"
-    return _without_evidence(release, Verdict.HOLD, "superseded", reason, now=now, seq=seq)
+    decision = Decision(verdict=Verdict.HOLD, rule="superseded", reason=reason)
+    return _without_evidence(release, decision, now=now, seq=seq)
 
 
 def needs_settling(release: Release) -> bool:
@@ -61,14 +66,16 @@ def needs_settling(release: Release) -> bool:
 
 
 def record_of(
-    release: Release, decision: Decision, evidence: Evidence, clock: Clock
+    release: Release, decision: Decision, evidence: Evidence | WatchEvidence, clock: Clock
 ) -> DecisionRecord:
     """The record of a decision about a release."""
     return DecisionRecord(
         environment=release.environment,
         agent=release.agent,
         attempt=release.attempt,
-        baseline=release.traffic.baseline,
+        baseline=(
+            release.fallback if decision.verdict is Verdict.ROLL_BACK else release.traffic.baseline
+        ),
         candidate=release.traffic.candidate or release.intent.version,
         policy=release.policy,
         evidence=evidence,
@@ -78,11 +85,11 @@ def record_of(
 
 
 def _without_evidence(
-    release: Release, verdict: Verdict, rule: str, reason: str, *, now: datetime, seq: int
+    release: Release, decision: Decision, *, now: datetime, seq: int
 ) -> DecisionRecord:
     return record_of(
         release,
-        Decision(verdict=verdict, rule=rule, reason=reason),
+        decision,
         Evidence(step=0, paused=False, seq=seq),
         Clock(now=now, step_started=now),
     )
@@ -125,10 +132,12 @@ def next_state(release: Release, record: DecisionRecord) -> ReleaseState:
         case Verdict.ROLL_BACK:
             return _rolled_back(state, record)
         case Verdict.PROMOTE:
-            return _live(state, record.candidate, Phase.COMPLETED)
+            return _live(state, record.candidate, Phase.COMPLETED, since=record.clock.now)
         case Verdict.HOLD:
             return _live(state, record.baseline, Phase.HEALTHY)
-        case Verdict.ADVANCE | Verdict.PAUSE:
+        case Verdict.ALARM:
+            return _live(state, record.baseline, Phase.DEGRADED)
+        case _:
             return _in_rollout(state, release, record)
 
 
@@ -147,52 +156,87 @@ def _carried(release: Release, record: DecisionRecord) -> ReleaseState:
 
 
 def _rolled_back(state: ReleaseState, record: DecisionRecord) -> ReleaseState:
+    """The stable version is live again.
+
+    Only evidence against a version makes it bad: one that ran out of time may be tried again.
+    """
+    if record.decision.guardrail is None:
+        return msgspec.structs.replace(state, phase=Phase.ROLLED_BACK)
     bad = BadVersion(
         version=record.candidate, attempt=record.attempt, reason=record.decision.reason
     )
     return msgspec.structs.replace(state, phase=Phase.ROLLED_BACK, bad=(*state.bad, bad))
 
 
-def _live(state: ReleaseState, version: str, phase: Phase) -> ReleaseState:
+def _live(
+    state: ReleaseState, version: str, phase: Phase, since: datetime | None = None
+) -> ReleaseState:
     window = (version, *(each for each in (state.stable, *state.window) if each != version))
     newest_first = tuple(dict.fromkeys(window))[:_WINDOW_LENGTH]
-    return msgspec.structs.replace(state, phase=phase, stable=version, window=newest_first)
-
-
-def _in_rollout(state: ReleaseState, release: Release, record: DecisionRecord) -> ReleaseState:
-    step, started = record.evidence.step, record.clock.step_started
-    if record.decision.rule == "step_complete":
-        step, started = step + 1, record.clock.now
-    paused = record.decision.verdict is Verdict.PAUSE
     return msgspec.structs.replace(
-        state,
-        phase=Phase.PAUSED if paused else Phase.PROGRESSING,
-        candidate=record.candidate,
-        step=step,
-        weight=release.policy.steps[step].share_ppm,
-        salt=release.intent.salt or f"{record.agent}:{record.attempt[:12]}",
-        step_started=started,
+        state, phase=phase, stable=version, window=newest_first, step_started=since
     )
 
 
+def _in_rollout(state: ReleaseState, release: Release, record: DecisionRecord) -> ReleaseState:
+    decision, clock = record.decision, record.clock
+    advances = decision.next_share_ppm is not None
+    begins = decision.rule == "start"
+    return msgspec.structs.replace(
+        state,
+        phase=Phase.PAUSED if decision.verdict is Verdict.PAUSE else Phase.PROGRESSING,
+        candidate=record.candidate,
+        step=record.evidence.step + int(advances and not begins),
+        weight=decision.next_share_ppm if advances else release.traffic.share_ppm,
+        salt=release.intent.salt or f"{record.agent}:{record.attempt[:12]}",
+        started=clock.now if begins else clock.rollout_started,
+        step_started=clock.now if advances else clock.step_started,
+    )
+
+
+def _stage(policy: Policy, index: int) -> str:
+    """A stage as people count them: "step 2 of 5", or "stage 2" where their number is open."""
+    if policy.risk_budget is not None:
+        return f"stage {index + 1}"
+    return f"step {index + 1} of {len(policy.steps)}"
+
+
 def _subject(record: DecisionRecord, state: ReleaseState) -> str:
-    agent, candidate = record.agent, record.candidate
-    steps = len(record.policy.steps)
-    match record.decision.rule:
-        case "start":
-            return f"{agent}: start canary of {candidate} at {percent(state.weight)}"
-        case "step_complete":
-            at = f"{percent(state.weight)} (step {state.step + 1} of {steps})"
-            return f"{agent}: advance {candidate} to {at}"
-        case "all_steps_complete":
-            return f"{agent}: promote {candidate} to {percent(PARTS)}"
-        case "harm":
+    return f"{record.agent}: {_deed(record, state)}"
+
+
+def _deed(record: DecisionRecord, state: ReleaseState) -> str:
+    rule, candidate = record.decision.rule, record.candidate
+    match record.decision.verdict:
+        case Verdict.ADVANCE | Verdict.PROMOTE | Verdict.RESUME:
+            return _step_forward(record, state) + _unless_evidence(rule)
+        case Verdict.ROLL_BACK:
             guardrail = record.decision.guardrail
-            return f"{agent}: {candidate} is harmful ({guardrail}), back to {record.baseline}"
-        case "sample_ratio_mismatch":
-            return f"{agent}: pause {candidate}, sample ratio mismatch"
+            why = f"is harmful ({guardrail})" if guardrail else f"is given up ({rule})"
+            return f"{candidate} {why}, back to {record.baseline}"
+        case Verdict.PAUSE:
+            return f"pause {candidate}, {rule.replace('_', ' ')}"
+        case Verdict.ALARM:
+            return f"alarm, {state.stable} has become worse ({record.decision.guardrail})"
         case _:
-            return f"{agent}: {state.stable} is live ({record.decision.rule})"
+            return f"{state.stable} is live ({rule})"
+
+
+def _step_forward(record: DecisionRecord, state: ReleaseState) -> str:
+    candidate, share = record.candidate, percent(state.weight)
+    if record.decision.verdict is Verdict.PROMOTE:
+        return f"promote {candidate} to {percent(PARTS)}"
+    if record.decision.verdict is Verdict.RESUME:
+        return f"resume {candidate} at {share}"
+    if record.decision.rule == "start":
+        return f"start canary of {candidate} at {share}"
+    return f"advance {candidate} to {share} ({_stage(record.policy, state.step)})"
+
+
+def _unless_evidence(rule: str) -> str:
+    """What a step was taken on, where that was no evidence."""
+    said = ("start", "step_complete", "all_steps_complete", "resumed")
+    return "" if rule in said else f", {rule}"
 
 
 def _trailers(record: DecisionRecord, content: bytes) -> str:

@@ -9,7 +9,7 @@ import logging
 import random
 import threading
 import time
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 from tidegate.domain.decision import Decision, Verdict, decide
 from tidegate.domain.errors import HeadMoved, RemoteUnreachable, RepositoryError, TidegateError
@@ -19,8 +19,10 @@ from tidegate.domain.journal import Look, Override
 from tidegate.domain.record import DecisionRecord
 from tidegate.domain.release import Release
 from tidegate.domain.state import Phase
+from tidegate.domain.watch import decide_watch
 from tidegate.domain.write_back import commits_of, needs_settling, record_of, settle_of, start_of
 from tidegate.service.decision_index import DecisionIndex
+from tidegate.service.gathering import EvidenceGatherer
 from tidegate.service.ports import (
     Clock,
     ControlDatabase,
@@ -33,6 +35,8 @@ log = logging.getLogger(__name__)
 _TRIES = 5
 _JITTER_S = 0.05
 _PUSH_PAUSE_S = 2.0
+_WATCH_PAUSE = timedelta(seconds=1)
+_LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class Engine:
@@ -60,7 +64,9 @@ class Engine:
         self._control = control
         self._clock = clock
         self._index = DecisionIndex(repository, control)
+        self._gather = EvidenceGatherer(events)
         self._seen: dict[str, int] = {}
+        self._watched_at: dict[str, datetime] = {}
         self._publish_after = 0.0
 
     def refresh(self) -> None:
@@ -119,7 +125,8 @@ class Engine:
         override = self._control.open_overrides().get(release.rollout)
         if override is not None:
             return self._overridden(release, override)
-        return self._look_at(release, self._events.last_seq()) if release.in_rollout else None
+        under_way = release.in_rollout or release.traffic.phase is Phase.COMPLETED
+        return self._look_at(release, self._events.last_seq()) if under_way else None
 
     def _overridden(self, release: Release, override: Override) -> DecisionRecord | None:
         """The rollback that is in force, as long as git does not have it.
@@ -132,10 +139,15 @@ class Engine:
         return self._look_at(release, override.seq)
 
     def _look_at(self, release: Release, seq: int) -> DecisionRecord | None:
-        evidence = self._evidence(release, seq)
-        started = release.state.step_started if release.state is not None else None
-        now = self._clock.now()
-        clock = Instants(now=now, step_started=started or now)
+        state, now = release.state, self._clock.now()
+        if state is None:
+            return None
+        clock = Instants(
+            now=now, step_started=state.step_started or now, rollout_started=state.started
+        )
+        if state.phase is Phase.COMPLETED:
+            return self._watch(release, seq, clock)
+        evidence = self._gather.evidence(release, state, seq, now)
         decision = decide(release.policy, evidence, clock)
         if self._seen.get(release.rollout) != seq:
             self._seen[release.rollout] = seq
@@ -144,14 +156,17 @@ class Engine:
             return None
         return record_of(release, decision, evidence, clock)
 
-    def _evidence(self, release: Release, seq: int) -> Evidence:
-        matured_before = self._clock.now() - timedelta(seconds=release.window_s)
-        return Evidence(
-            step=release.state.step if release.state is not None else 0,
-            paused=release.traffic.phase is Phase.PAUSED,
-            seq=seq,
-            stages=self._events.stages(release.rollout, seq, matured_before),
-        )
+    def _watch(self, release: Release, seq: int, clock: Instants) -> DecisionRecord | None:
+        """Look at a version that everyone has, now and then: windows close without new events."""
+        since = clock.now - self._watched_at.get(release.rollout, _LONG_AGO)
+        if since < _WATCH_PAUSE or clock.in_step_s >= release.policy.watch.duration_s:
+            return None
+        self._watched_at[release.rollout] = clock.now
+        evidence = self._gather.watch_evidence(release, seq, clock.now)
+        decision = decide_watch(release.policy, evidence, clock)
+        if decision.verdict is Verdict.HOLD:
+            return None
+        return record_of(release, decision, evidence, clock)
 
     def _write_back(self, release: Release, record: DecisionRecord) -> None:
         rolls_back = record.decision.verdict is Verdict.ROLL_BACK
@@ -192,12 +207,12 @@ class Engine:
     def _read_back(self, release: Release) -> None:
         """A rollback that changed nothing would be the worst failure of all: look."""
         now_served = self._manifest.release(release.agent)
-        if now_served.in_rollout or now_served.traffic.baseline != release.traffic.baseline:
+        if now_served.in_rollout or now_served.traffic.baseline != release.fallback:
             log.error(
                 "%s: after the rollback %s is served, not %s",
                 release.agent,
                 now_served.traffic,
-                release.traffic.baseline,
+                release.fallback,
             )
 
     def _reload(self) -> None:

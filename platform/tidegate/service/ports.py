@@ -4,10 +4,12 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Protocol
 
+from tidegate.domain.at_risk import RiskSet
 from tidegate.domain.commits import CommitInfo, PlannedCommit
 from tidegate.domain.events import StoredEvent
 from tidegate.domain.evidence import StageCounts
 from tidegate.domain.journal import IndexedDecision, Look, Override
+from tidegate.domain.watch import Runs
 
 
 class Clock(Protocol):
@@ -97,13 +99,29 @@ class EventStore(Protocol):
     def last_seq(self) -> int:
         """Sequence number of the last stored event; 0 for an empty log."""
 
-    def stages(self, rollout: str, seq: int, matured_before: datetime) -> tuple[StageCounts, ...]:
+    def stages(
+        self, rollout: str, seq: int, now: datetime, window_s: int
+    ) -> tuple[StageCounts, ...]:
         """Sufficient statistics of a rollout by stage, from events up to `seq`.
 
         Args:
             rollout: the attempt.
             seq: last sequence number to read.
-            matured_before: units first exposed before this instant have no open outcome any more.
+            now: the instant at which windows are open or closed.
+            window_s: seconds after its exposure for which a unit's outcome is open.
+        """
+
+    def risk_sets(self, rollout: str, name: str, seq: int) -> tuple[RiskSet, ...]:
+        """For each unit's first incident of a kind, in order of arrival, who was at risk then."""
+
+    def afterwards(self, rollout: str, name: str, seq: int, closed_before: datetime) -> Runs:
+        """Units met after a rollout reached everyone: runs of clean ones and the incident after.
+
+        Args:
+            rollout: the attempt.
+            name: the kind of incident.
+            seq: last sequence number to read.
+            closed_before: units first met before this instant can no longer turn into an incident.
         """
 
     def first_harm(self, rollout: str, guardrail: str, seq: int) -> datetime | None:

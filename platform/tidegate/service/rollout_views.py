@@ -7,10 +7,10 @@ import msgspec
 
 from tidegate.domain import manifest_files as files
 from tidegate.domain.assessment import Assessment, assess
+from tidegate.domain.canary import Step
 from tidegate.domain.decision import Verdict
 from tidegate.domain.errors import UnknownRollout
 from tidegate.domain.evidence import Evidence
-from tidegate.domain.intent import Step
 from tidegate.domain.journal import IndexedDecision, Look
 from tidegate.domain.record import DecisionRecord, from_json
 from tidegate.domain.release import Release
@@ -113,10 +113,13 @@ class RolloutViews:
         course = _courses(self._control.decisions()).get(rollout)
         if course is None:
             raise UnknownRollout(rollout)
-        now = self._now(rollout)
+        current = self._current(course.decisions[0])
+        now = self._now(rollout, current.window_s if current is not None else 0)
         view = self._view(course)
         record = self._last_record(course.decisions)
-        evidence = record.evidence if view.phase in _END_OF.values() else now
+        evidence = now
+        if view.phase in _END_OF.values() and isinstance(record.evidence, Evidence):
+            evidence = record.evidence
         return RolloutDetail(
             rollout=view,
             steps=[_step(each) for each in record.policy.steps],
@@ -171,13 +174,14 @@ class RolloutViews:
         release = self._manifest.current.releases.get(decision.agent)
         return release if release is not None and release.rollout == decision.rollout else None
 
-    def _now(self, rollout: str) -> Evidence:
+    def _now(self, rollout: str, window_s: int) -> Evidence:
         seq = self._events.last_seq()
-        stages = self._events.stages(rollout, seq, self._clock.now())
+        stages = self._events.stages(rollout, seq, self._clock.now(), window_s)
         return Evidence(step=0, paused=False, seq=seq, stages=stages)
 
     def _last_record(self, decisions: list[IndexedDecision]) -> DecisionRecord:
-        last = decisions[-1]
+        """The record of the last decision on a comparison; a later watch has no stages."""
+        last = [each for each in decisions if each.rule != "change_detected"][-1]
         content = self._repository.read(
             last.commit, files.evidence_path(last.environment, last.agent)
         )

@@ -7,6 +7,7 @@ restarts; the reason shows. Everything here is read by many threads and replaced
 import logging
 import threading
 from collections import OrderedDict
+from collections.abc import Iterable
 
 import msgspec
 
@@ -16,8 +17,9 @@ from tidegate.domain.errors import InvalidManifest, UnknownAgent, UnknownCommit
 from tidegate.domain.installation import Installation
 from tidegate.domain.intent import AgentRelease
 from tidegate.domain.metrics import Metrics
+from tidegate.domain.orders import RolloutOrders
 from tidegate.domain.policy import policy_of
-from tidegate.domain.release import Release, Traffic, traffic_of
+from tidegate.domain.release import Release, traffic_of
 from tidegate.domain.state import ReleaseState
 from tidegate.domain.write_back import Deploy
 from tidegate.service.ports import ControlDatabase, ManifestRepository
@@ -175,6 +177,9 @@ class ServedManifest:
         metrics = self._parse_if_there(commit, files.metrics_path(agent), Metrics) or Metrics(
             agent=agent
         )
+        orders = self._parse_if_there(
+            commit, files.orders_path(self.environment, agent), RolloutOrders
+        ) or RolloutOrders(agent=agent, attempt="")
         attempt = self._repository.last_change(commit, intent_path)
         traffic = traffic_of(intent, state, attempt, self._version_before(attempt, intent_path))
         return Release(
@@ -188,14 +193,16 @@ class ServedManifest:
             policy=policy_of(self.environment, intent, metrics, installation.budgets),
             watched=metrics.watched,
             window_s=metrics.window_s,
-            versions=self._versions(commit, agent, traffic),
+            versions=self._versions(commit, agent, (traffic.baseline, traffic.candidate)),
+            orders=orders.for_attempt(attempt),
         )
 
-    def _versions(self, commit: str, agent: str, traffic: Traffic) -> dict[str, AgentVersion]:
-        names = {traffic.baseline, traffic.candidate or traffic.baseline}
+    def _versions(
+        self, commit: str, agent: str, names: Iterable[str | None]
+    ) -> dict[str, AgentVersion]:
         return {
             name: self._parse(commit, files.version_path(agent, name), AgentVersion)
-            for name in sorted(names)
+            for name in sorted({name for name in names if name is not None})
         }
 
     def _version_before(self, attempt: str, path: str) -> str | None:
