@@ -6,8 +6,10 @@ from tidegate.adapters.control_database import ControlDatabase
 from tidegate.adapters.data_folder import DataFolder
 from tidegate.adapters.duckdb_events import DuckDBEvents
 from tidegate.adapters.git_manifest import GitManifest
+from tidegate.adapters.health_probe import HttpProbe
 from tidegate.adapters.system_clock import SystemClock
 from tidegate.domain.errors import RemoteUnreachable
+from tidegate.service.assigning import Assigner
 from tidegate.service.engine import Engine, EngineLoop
 from tidegate.service.ingest import EventWriter
 from tidegate.service.rollout_views import RolloutViews
@@ -28,6 +30,7 @@ class Service:
     writer: EventWriter
     engine: Engine
     loop: EngineLoop
+    assigner: Assigner
     views: RolloutViews
 
     def start(self) -> None:
@@ -58,7 +61,7 @@ def build(settings: Settings) -> Service:
     control = ControlDatabase(settings.control_address)
     repository = GitManifest(settings.clone_path, settings.manifest, branch=settings.branch)
     manifest = ServedManifest(repository, control, settings.environment)
-    engine = Engine(repository, manifest, events, control, clock)
+    engine = Engine(repository, manifest, events, control, clock, HttpProbe())
     engine.refresh()
     if manifest.remote_problem is not None and repository.head() is None:
         raise RemoteUnreachable(f"{settings.manifest}: {manifest.remote_problem}")
@@ -73,5 +76,6 @@ def build(settings: Settings) -> Service:
         writer=EventWriter(events, clock, on_written=loop.wake),
         engine=engine,
         loop=loop,
+        assigner=Assigner(manifest, events, control, clock),
         views=RolloutViews(repository, manifest, events, control, clock),
     )

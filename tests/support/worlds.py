@@ -12,6 +12,7 @@ from tidegate.demo.sample_manifest import SampleManifest
 from tidegate.domain.events import Event, Kind, attribute
 from tidegate.domain.record import DecisionRecord, from_json
 from tidegate.domain.release import Release
+from tidegate.domain.switch import Health
 from tidegate.service.engine import Engine
 from tidegate.service.rollout_views import RolloutViews
 from tidegate.service.served_manifest import ServedManifest
@@ -33,12 +34,23 @@ class ManualClock:
 
 
 @dataclass
+class ManualProbe:
+    """What each environment's health address answers, as a test sets it."""
+
+    answers: dict[str, Health] = field(default_factory=dict)
+
+    def ask(self, address: str) -> Health:
+        return self.answers.get(address, Health(well=False, detail="gave no answer"))
+
+
+@dataclass
 class World:
     """A manifest repository with a release engineer, and an engine with its stores, no HTTP."""
 
     folder: Path
     engineer: SampleManifest
     clock: ManualClock = field(default_factory=ManualClock)
+    probe: ManualProbe = field(default_factory=ManualProbe)
 
     def __post_init__(self) -> None:
         self.remote = self.engineer.remote
@@ -49,7 +61,9 @@ class World:
         self.control = ControlDatabase(f"sqlite:///{self.folder / 'control.db'}")
         self.events = DuckDBEvents(self.folder / "events.duckdb")
         self.manifest = ServedManifest(self.repository, self.control, "production")
-        self.engine = Engine(self.repository, self.manifest, self.events, self.control, self.clock)
+        self.engine = Engine(
+            self.repository, self.manifest, self.events, self.control, self.clock, self.probe
+        )
         self.views = RolloutViews(
             self.repository, self.manifest, self.events, self.control, self.clock
         )

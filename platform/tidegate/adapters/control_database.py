@@ -64,9 +64,19 @@ overrides_table = sa.Table(
     sa.Column("settled", sa.Boolean, nullable=False),
 )
 
+conversations_table = sa.Table(
+    "conversations",
+    metadata,
+    sa.Column("environment", sa.String(100), primary_key=True),
+    sa.Column("agent", sa.String(100), primary_key=True),
+    sa.Column("conversation", sa.String(256), primary_key=True),
+    sa.Column("version", sa.String(100), nullable=False),
+    sa.Column("began_at", _Instant, nullable=False),
+)
+
 
 class ControlDatabase:
-    """The `ControlDatabase` port. Migrations run when it is opened.
+    """The ports `ControlDatabase` and `Conversations`. Migrations run when it is opened.
 
     Args:
         url: an SQLAlchemy address such as "sqlite:////var/lib/tidegate/control.db".
@@ -140,10 +150,42 @@ class ControlDatabase:
         found = [Override(**row) for row in self._rows(query, drop=("settled",))]
         return {override.rollout: override for override in found}
 
+    def version_of(self, environment: str, agent: str, conversation: str) -> str | None:
+        """The version a conversation is on."""
+        table = conversations_table
+        query = sa.select(table.c.version).where(_is(environment, agent, conversation))
+        with self._engine.connect() as connection:
+            found: str | None = connection.execute(query).scalar()
+            return found
+
+    def begin(
+        self, environment: str, agent: str, conversation: str, version: str, at: datetime
+    ) -> str:
+        """Put a conversation on a version, or move it there; see the port."""
+        key = {"environment": environment, "agent": agent, "conversation": conversation}
+        values = {"version": version, "began_at": at}
+        moved = sa.update(conversations_table).where(_is(**key)).values(**values)
+        try:
+            with self._engine.begin() as connection:
+                if not connection.execute(moved).rowcount:
+                    connection.execute(sa.insert(conversations_table).values(**key, **values))
+        except sa.exc.IntegrityError:
+            return self.version_of(environment, agent, conversation) or version
+        return version
+
     def _rows(self, query: sa.Select[Any], drop: tuple[str, ...] = ()) -> Iterator[dict[str, Any]]:
         with self._engine.connect() as connection:
             for row in connection.execute(query).mappings():
                 yield {name: _with_zone(value) for name, value in row.items() if name not in drop}
+
+
+def _is(environment: str, agent: str, conversation: str) -> sa.ColumnElement[bool]:
+    columns = conversations_table.c
+    return sa.and_(
+        columns.environment == environment,
+        columns.agent == agent,
+        columns.conversation == conversation,
+    )
 
 
 def migrate(engine: sa.Engine, target: str = "head") -> None:

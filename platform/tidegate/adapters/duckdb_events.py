@@ -2,7 +2,7 @@
 
 import threading
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import duckdb
@@ -14,7 +14,9 @@ from tidegate.adapters.rollups import Rollups
 from tidegate.domain.at_risk import RiskSet
 from tidegate.domain.errors import EventStoreUnavailable
 from tidegate.domain.events import StoredEvent
-from tidegate.domain.evidence import StageCounts
+from tidegate.domain.evidence import ArmStage, StageCounts, compared
+from tidegate.domain.goal import GoalMetric
+from tidegate.domain.goal_values import GoalValues
 from tidegate.domain.watch import Runs
 
 _FIELDS: dict[str, pa.DataType] = {
@@ -84,18 +86,39 @@ class DuckDBEvents:
         self, rollout: str, seq: int, now: datetime, window_s: int
     ) -> tuple[StageCounts, ...]:
         """Sufficient statistics of a rollout by stage; see the port."""
+        return tuple(map(compared, self.arms(rollout, seq, now, window_s)))
+
+    def arms(self, rollout: str, seq: int, now: datetime, window_s: int) -> tuple[ArmStage, ...]:
+        """Sufficient statistics of every arm by stage; see the port."""
         self._rollups.catch_up(seq)
-        return self._rollups.stages(rollout, seq, _utc(now), window_s)
+        return self._rollups.arms(rollout, seq, _utc(now), window_s)
+
+    def goal_values(
+        self, rollout: str, goal: GoalMetric, seq: int, now: datetime, window_s: int
+    ) -> tuple[GoalValues, ...]:
+        """What the units of an experiment say about a goal; see the port."""
+        self._rollups.catch_up(seq)
+        closed_before = _utc(now) - timedelta(seconds=window_s)
+        return self._rollups.goal_values(rollout, goal, seq, closed_before, window_s)
+
+    def enrolled(self, rollout: str) -> frozenset[str]:
+        """Units that met the candidate of a rollout; see the port."""
+        self._rollups.catch_up(self.last_seq())
+        return self._rollups.enrolled(rollout)
 
     def risk_sets(self, rollout: str, name: str, seq: int) -> tuple[RiskSet, ...]:
         """Who was at risk at each first incident of a kind; see the port."""
         self._rollups.catch_up(seq)
         return self._rollups.risk_sets(rollout, name, seq)
 
-    def afterwards(self, rollout: str, name: str, seq: int, closed_before: datetime) -> Runs:
+    def afterwards(
+        self, rollout: str, name: str, seq: int, *, since: datetime, closed_before: datetime
+    ) -> Runs:
         """What became of the units met after a rollout was over; see the port."""
         self._rollups.catch_up(seq)
-        return self._rollups.afterwards(rollout, name, seq, _utc(closed_before))
+        return self._rollups.afterwards(
+            rollout, name, seq, since=_utc(since), closed_before=_utc(closed_before)
+        )
 
     def first_harm(self, rollout: str, guardrail: str, seq: int) -> datetime | None:
         """When the first harm of a guardrail on the candidate arrived; see the port."""

@@ -56,6 +56,12 @@ class GitManifest:
             entry = self._entry(commit, path)
             return entry.data if isinstance(entry, pygit2.Blob) else None
 
+    def blob(self, commit: str, path: str) -> str | None:
+        """The identity of a file's content at a commit."""
+        with self._lock:
+            entry = self._entry(commit, path)
+            return str(entry.id) if isinstance(entry, pygit2.Blob) else None
+
     def names(self, commit: str, folder: str) -> list[str]:
         """File names directly in a folder at a commit, sorted."""
         with self._lock:
@@ -108,6 +114,13 @@ class GitManifest:
         git_command.push(self._folder, self._branch, commit=made[-1], expected=parent)
         with self._lock:
             self._repository.references.create(self._remote_reference, made[-1], force=True)
+        return made
+
+    def publish_branch(self, branch: str, parent: str, commit: PlannedCommit) -> str:
+        """Make a commit on top of `parent` and push it to a branch of its own; see the port."""
+        with self._lock:
+            made = self._make(parent, commit)
+        git_command.push(self._folder, branch, commit=made, expected=None)
         return made
 
     def remember(self, name: str, commit: str) -> None:

@@ -3,7 +3,8 @@
 TAKE_IN_EXPOSURES = """
 WITH fresh AS (
     SELECT rollout, environment, agent, unit, step, share_ppm, arm,
-           min(seq) AS seq, min(received_at) AS received_at, min(happened_at) AS happened_at
+           min(seq) AS seq, arg_min(received_at, seq) AS received_at,
+           arg_min(happened_at, seq) AS happened_at
     FROM timed_events
     WHERE kind = 'exposure' AND seq > $done AND seq <= $last
     GROUP BY rollout, environment, agent, unit, step, share_ppm, arm
@@ -47,7 +48,7 @@ attributed AS (
 firsts AS (
     SELECT place.rollout AS rollout, unit, kind, name, arg_min(place.step, seq) AS step,
            arg_min_null(place.arm, seq) AS arm, arg_min_null(value, seq) AS value, min(seq) AS seq,
-           min(received_at) AS received_at
+           arg_min(received_at, seq) AS received_at
     FROM attributed
     GROUP BY place.rollout, unit, kind, name, place.arm IS NULL
 )
@@ -80,13 +81,38 @@ FROM units
 GROUP BY step, arm ORDER BY step, arm
 """
 
+# Incidents count when they arrive. Outcomes count in the order in which units came, up to the first
+# that may still have one: were each counted as it arrives, an arm that answers more slowly would
+# look like one that succeeds less often.
 REPORTS = """
-SELECT step, arm, kind, name,
+WITH reported AS (
+    SELECT unit, step, arm, kind, name, value FROM unit_reports
+    WHERE rollout = $rollout AND arm IS NOT NULL AND seq <= $seq
+),
+newcomers AS (
+    SELECT unit, seq, received_at FROM unit_exposures
+    WHERE rollout = $rollout AND newcomer AND seq <= $seq
+),
+at_work AS (
+    SELECT newcomers.unit, newcomers.seq FROM newcomers ANTI JOIN reported ON (
+        reported.unit = newcomers.unit AND reported.kind = 'safety' AND reported.name = 'error'
+    )
+    WHERE newcomers.received_at >= $closed_before
+),
+awaited AS (
+    SELECT goals.name, min(at_work.seq) AS seq
+    FROM at_work CROSS JOIN (SELECT DISTINCT name FROM reported WHERE kind = 'outcome') AS goals
+    ANTI JOIN reported ON (
+        reported.unit = at_work.unit AND reported.kind = 'outcome' AND reported.name = goals.name
+    )
+    GROUP BY goals.name
+)
+SELECT step, arm, kind, reported.name,
        count(*) FILTER (kind = 'safety' OR value >= 0.5),
        count(*) FILTER (kind = 'outcome' AND value < 0.5)
-FROM unit_reports
-WHERE rollout = $rollout AND arm IS NOT NULL AND seq <= $seq
-GROUP BY step, arm, kind, name ORDER BY step, arm, kind, name
+FROM reported JOIN newcomers USING (unit) LEFT JOIN awaited ON (awaited.name = reported.name)
+WHERE kind = 'safety' OR awaited.seq IS NULL OR newcomers.seq < awaited.seq
+GROUP BY step, arm, kind, reported.name ORDER BY step, arm, kind, reported.name
 """
 
 # Who was at risk just before each first incident: units exposed in its stage that had none before.
@@ -126,24 +152,30 @@ FROM at_risk WHERE is_incident ORDER BY seq
 # for each incident how many units came since the one before, and the clean ones at the end.
 AFTERWARDS = """
 WITH met AS (
-    SELECT unit, min(seq) AS seq, min(received_at) AS received_at FROM unit_exposures
+    SELECT unit, min(seq) AS seq, arg_min(received_at, seq) AS received_at FROM unit_exposures
     WHERE rollout = $rollout AND arm IS NULL AND share_ppm = 0 AND seq <= $seq
+      AND received_at >= $since
     GROUP BY unit
 ),
 closed AS (
-    SELECT unit, row_number() OVER (ORDER BY seq) AS place FROM met
+    SELECT unit, seq, row_number() OVER (ORDER BY seq) AS place FROM met
     WHERE received_at < $closed_before
 ),
 hits AS (
-    SELECT place FROM closed WHERE unit IN (
-        SELECT unit FROM unit_reports
-        WHERE rollout = $rollout AND kind = 'safety' AND name = $name AND arm IS NULL
-          AND seq <= $seq
+    SELECT place FROM closed SEMI JOIN unit_reports AS reported ON (
+        reported.rollout = $rollout AND reported.unit = closed.unit AND reported.kind = 'safety'
+        AND reported.name = $name AND reported.arm IS NULL
+        AND reported.seq > closed.seq AND reported.seq <= $seq
     )
+),
+runs AS (
+    SELECT place, place - lag(place, 1, 0) OVER (ORDER BY place) - 1 AS clean, 1 AS incidents
+    FROM hits
+    UNION ALL
+    SELECT (SELECT count(*) FROM closed) + 1,
+           (SELECT count(*) FROM closed) - (SELECT coalesce(max(place), 0) FROM hits), 0
 )
-SELECT place - lag(place, 1, 0) OVER (ORDER BY place) - 1, 1 FROM hits
-UNION ALL
-SELECT (SELECT count(*) FROM closed) - (SELECT coalesce(max(place), 0) FROM hits), 0
+SELECT clean, incidents FROM runs ORDER BY place
 """
 
 FIRST_HARM = """
@@ -151,3 +183,43 @@ SELECT min(received_at) FROM unit_reports
 WHERE rollout = $rollout AND seq <= $seq AND arm = 'candidate' AND name = $guardrail
   AND (kind = 'safety' OR value < 0.5)
 """
+
+# Of each unit whose window has closed: what it reported from its first exposure to that instant.
+GOAL_VALUES = """
+WITH met AS (
+    SELECT unit, any_value(environment) AS environment, any_value(agent) AS agent,
+           arg_min(step, seq) AS step, arg_min(arm, seq) AS arm,
+           min(received_at) AS received_at, min(seq) AS seq
+    FROM unit_exposures
+    WHERE rollout = $rollout AND arm IS NOT NULL AND seq <= $seq
+    GROUP BY unit
+),
+known AS (
+    SELECT met.unit,
+           TRY_CAST(json_extract_string(events.attributes, $covariate) AS DOUBLE) AS covariate
+    FROM met JOIN events ON events.seq = met.seq
+),
+said AS (
+    SELECT met.unit, events.name, events.value
+    FROM met JOIN events ON (
+        events.environment = met.environment AND events.agent = met.agent
+        AND events.unit = met.unit AND events.kind IN ('outcome', 'score')
+        AND events.seq > met.seq AND events.seq <= $seq
+        AND events.received_at <= met.received_at + to_seconds($window_s)
+    )
+),
+sums AS (
+    SELECT unit, sum(value) FILTER (name = $name) AS total, count(*) FILTER (name = $name) AS times,
+           sum(value) FILTER (name = $per) AS per
+    FROM said GROUP BY unit
+)
+SELECT step, arm, coalesce(total, CAST(0 AS DOUBLE)) AS total,
+       coalesce(CASE WHEN $per IS NULL THEN CAST(times AS DOUBLE) ELSE per END, CAST(0 AS DOUBLE))
+       AS per,
+       covariate
+FROM met LEFT JOIN sums USING (unit) LEFT JOIN known USING (unit)
+WHERE met.received_at < $closed_before
+ORDER BY step, arm, unit
+"""
+
+ENROLLED = "SELECT DISTINCT unit FROM unit_exposures WHERE rollout = $rollout AND arm = 'candidate'"

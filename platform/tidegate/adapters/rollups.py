@@ -8,6 +8,8 @@
 - Of each kind and name only a unit's first report of the whole rollout counts.
 - A unit is a newcomer in the stage of its first exposure of the rollout.
 - A newcomer is matured once it has an outcome, or once its window has closed.
+- Outcomes count in the order in which units came, up to the first unit that may still have one: its
+  window is open, and neither the outcome nor an error is there.
 - Exposures outside a comparison have no arm: units that a person forced or that preview, and all
   units once a rollout is over. They never meet the counts of a comparison.
 
@@ -20,13 +22,18 @@ from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from itertools import pairwise
 from typing import Any
 
 import duckdb
+import numpy as np
+from numpy.typing import NDArray
 
 from tidegate.adapters import rollup_queries as queries
 from tidegate.domain.at_risk import RiskSet
-from tidegate.domain.evidence import ArmCounts, StageCounts
+from tidegate.domain.evidence import ArmCounts, ArmStage
+from tidegate.domain.goal import GoalMetric
+from tidegate.domain.goal_values import GoalValues
 from tidegate.domain.watch import Runs
 
 
@@ -57,15 +64,28 @@ class Rollups:
             cursor.commit()
             self._done = last
 
-    def stages(
-        self, rollout: str, seq: int, now: datetime, window_s: int
-    ) -> tuple[StageCounts, ...]:
-        """Stage counts of a rollout as of an event that was taken in."""
+    def arms(self, rollout: str, seq: int, now: datetime, window_s: int) -> tuple[ArmStage, ...]:
+        """Counts of every arm by stage as of an event that was taken in."""
         cursor = self._connection.cursor()
         key = {"rollout": rollout, "seq": seq}
-        window = {"closed_before": now - timedelta(seconds=window_s), "window_s": window_s}
-        units = cursor.execute(queries.UNITS, key | window).fetchall()
-        return stages_of(units, cursor.execute(queries.REPORTS, key).fetchall())
+        closed = {"closed_before": now - timedelta(seconds=window_s)}
+        units = cursor.execute(queries.UNITS, key | closed | {"window_s": window_s}).fetchall()
+        return stages_of(units, cursor.execute(queries.REPORTS, key | closed).fetchall())
+
+    def goal_values(
+        self, rollout: str, goal: GoalMetric, seq: int, closed_before: datetime, window_s: int
+    ) -> tuple[GoalValues, ...]:
+        """What each unit says about a goal, once its window has closed."""
+        keys = {"rollout": rollout, "seq": seq, "name": goal.name, "per": goal.per}
+        path = None if goal.covariate is None else f"$.{goal.covariate}"
+        window = {"closed_before": closed_before, "window_s": window_s, "covariate": path}
+        rows = self._connection.cursor().execute(queries.GOAL_VALUES, keys | window).fetchnumpy()
+        return _by_arm(rows)
+
+    def enrolled(self, rollout: str) -> frozenset[str]:
+        """Units that met the candidate."""
+        rows = self._connection.cursor().execute(queries.ENROLLED, {"rollout": rollout})
+        return frozenset(unit for (unit,) in rows.fetchall())
 
     def risk_sets(self, rollout: str, name: str, seq: int) -> tuple[RiskSet, ...]:
         """Who was at risk at each first incident of a kind, in order of arrival."""
@@ -73,10 +93,13 @@ class Rollups:
         rows = self._connection.cursor().execute(queries.RISK_SETS, key).fetchall()
         return tuple(RiskSet(*row) for row in rows)
 
-    def afterwards(self, rollout: str, name: str, seq: int, closed_before: datetime) -> Runs:
+    def afterwards(
+        self, rollout: str, name: str, seq: int, *, since: datetime, closed_before: datetime
+    ) -> Runs:
         """Units met after the rollout was over: clean ones, and the incident that follows them."""
-        key = {"rollout": rollout, "seq": seq, "name": name, "closed_before": closed_before}
-        rows = self._connection.cursor().execute(queries.AFTERWARDS, key).fetchall()
+        key = {"rollout": rollout, "seq": seq, "name": name}
+        met = {"since": since, "closed_before": closed_before}
+        rows = self._connection.cursor().execute(queries.AFTERWARDS, key | met).fetchall()
         return tuple(
             (int(clean), int(incidents)) for clean, incidents in rows if clean or incidents
         )
@@ -90,24 +113,45 @@ class Rollups:
 
 def stages_of(
     units: Iterable[tuple[Any, ...]], reports: Iterable[tuple[Any, ...]]
-) -> tuple[StageCounts, ...]:
-    """Stage counts from the rows of the two queries, in order of steps."""
+) -> tuple[ArmStage, ...]:
+    """Counts by stage and arm from the rows of the two queries, in order of steps."""
     shares: dict[int, int] = {}
-    counts: defaultdict[tuple[int, str], _Counts] = defaultdict(_Counts)
+    counts: defaultdict[int, defaultdict[str, _Counts]] = defaultdict(lambda: defaultdict(_Counts))
     for step, share, arm, *figures in units:
         shares[step] = share
-        counts[step, arm] = _Counts(*figures)
+        counts[step][arm] = _Counts(*figures)
     for step, arm, kind, name, hits, misses in reports:
-        counts[step, arm].report(kind, name, hits, misses)
+        counts[step][arm].report(kind, name, hits, misses)
     return tuple(
-        StageCounts(
+        ArmStage(
             step=step,
             share_ppm=share,
-            baseline=counts[step, "baseline"].frozen(),
-            candidate=counts[step, "candidate"].frozen(),
+            arms={arm: each.frozen() for arm, each in counts[step].items()},
         )
         for step, share in sorted(shares.items())
     )
+
+
+def _by_arm(rows: dict[str, Any]) -> tuple[GoalValues, ...]:
+    """The rows of each stage and arm; the query has sorted them so."""
+    steps, arms = np.asarray(rows["step"]), np.asarray(rows["arm"])
+    if not len(steps):
+        return ()
+    new = np.flatnonzero((steps[1:] != steps[:-1]) | (arms[1:] != arms[:-1])) + 1
+    columns = {name: _floats(rows[name]) for name in ("total", "per", "covariate")}
+    return tuple(
+        GoalValues(
+            stage=int(steps[start]),
+            arm=str(arms[start]),
+            **{name: column[start:stop] for name, column in columns.items()},
+        )
+        for start, stop in pairwise([0, *new, len(steps)])
+    )
+
+
+def _floats(column: Any) -> NDArray[np.float64]:
+    """A column with NaN where it had no value."""
+    return np.ma.filled(np.ma.asarray(column, dtype=np.float64), np.nan)
 
 
 @dataclass

@@ -12,6 +12,7 @@ from tidegate.domain import errors
 
 STATUS: dict[type[errors.TidegateError], HTTPStatus] = {
     errors.UnknownAgent: HTTPStatus.NOT_FOUND,
+    errors.UnknownFlag: HTTPStatus.NOT_FOUND,
     errors.UnknownCommit: HTTPStatus.NOT_FOUND,
     errors.UnknownRollout: HTTPStatus.NOT_FOUND,
     errors.InvalidEvent: HTTPStatus.BAD_REQUEST,

@@ -1,4 +1,4 @@
-"""The commands a person has: serve, run, demo, simulate."""
+"""The commands a person has: serve, run, demo, diff, simulate."""
 
 import logging
 from collections.abc import Callable
@@ -8,6 +8,7 @@ from typing import ParamSpec
 
 import click
 
+from tidegate.cli.differences import diff_command
 from tidegate.cli.simulation import simulate_command
 from tidegate.domain.errors import TidegateError
 from tidegate.settings import Settings
@@ -177,4 +178,5 @@ def run(data_dir: Path, manifest: str | None, port: int, dashboard_port: int) ->
     run_until_interrupted(data_dir, manifest=manifest, port=port, dashboard_port=dashboard_port)
 
 
+main.add_command(diff_command)
 main.add_command(simulate_command)

@@ -4,12 +4,13 @@ import re
 from pathlib import Path
 
 from tidegate.adapters.git_manifest import GitManifest, create_bare
+from tidegate.demo.sample_agent import sample_version
 from tidegate.domain import manifest_files as files
-from tidegate.domain.agent_version import AgentVersion, Component
+from tidegate.domain.canary import Canary, Step
 from tidegate.domain.commits import PlannedCommit
 from tidegate.domain.errors import HeadMoved
 from tidegate.domain.installation import Installation
-from tidegate.domain.intent import AgentRelease, Canary, Step, Strategy
+from tidegate.domain.intent import AgentRelease, Strategy
 from tidegate.domain.metrics import SAFETY_KINDS, Guardrail, Metrics
 
 ENVIRONMENT = "production"
@@ -72,8 +73,7 @@ class SampleManifest:
 
     def add_version(self, version: str) -> str:
         """Commit an agent version, not yet released; returns the commit's id."""
-        contents = {self._version_path(version): self._version_file(version)}
-        return self._commit(f"Add {self.agent} {version}", contents)
+        return self._commit(f"Add {self.agent} {version}", self._version_files(version))
 
     def deploy(self, version: str) -> str:
         """Commit the INTENT that starts a canary of a version; returns the commit's id."""
@@ -81,22 +81,14 @@ class SampleManifest:
         return self._commit(f"Deploy {self.agent} {version}", {path: self._intent_file(version)})
 
     def _release_of(self, version: str) -> dict[str, bytes]:
-        return {
-            self._version_path(version): self._version_file(version),
+        return self._version_files(version) | {
             files.intent_path(ENVIRONMENT, self.agent): self._intent_file(version),
         }
 
-    def _version_path(self, version: str) -> str:
-        return files.version_path(self.agent, version)
-
-    def _version_file(self, version: str) -> bytes:
-        return files.render(
-            AgentVersion(
-                agent=self.agent,
-                version=version,
-                components={"model": Component(name=version)},
-            )
-        )
+    def _version_files(self, version: str) -> dict[str, bytes]:
+        """The version's own file, and those that it pins."""
+        made, pinned = sample_version(self.agent, version)
+        return {files.version_path(self.agent, version): files.render(made)} | pinned
 
     def _intent_file(self, version: str) -> bytes:
         intent = AgentRelease(

@@ -12,10 +12,10 @@ import msgspec
 from tidegate.domain.assessment import Assessment, assess, e_value_text
 from tidegate.domain.canary import Step
 from tidegate.domain.evidence import Clock, Evidence
-from tidegate.domain.fairness import log_e_outcomes_missing, log_e_srm
 from tidegate.domain.policy import Policy
 from tidegate.domain.quantities import percent
 from tidegate.domain.risk_budget import next_share_ppm
+from tidegate.domain.split import log_e_outcomes_missing, log_e_srm
 from tidegate_sdk.bucketing import PARTS
 
 
@@ -28,13 +28,14 @@ class Verdict(StrEnum):
     PAUSE = "pause"
     RESUME = "resume"
     ROLL_BACK = "roll_back"
+    FREEZE = "freeze"
     DECLARE_WINNER = "declare_winner"
     NO_DIFFERENCE = "no_difference"
     DROP_ARM = "drop_arm"
     ALARM = "alarm"
 
 
-class Decision(msgspec.Struct, frozen=True, kw_only=True):
+class Decision(msgspec.Struct, frozen=True, kw_only=True, tag_field="of", tag="rollout"):
     """A verdict with its grounds.
 
     Attributes:
@@ -65,7 +66,9 @@ def decide(policy: Policy, evidence: Evidence, clock: Clock) -> Decision:
         clock: the instants that matter.
 
     Returns:
-        ROLL_BACK as soon as a guardrail's harm e-value reaches its threshold, whatever else holds;
+        ROLL_BACK as soon as a guardrail's harm e-value reaches its threshold, whatever else holds
+        (FREEZE where the version's memory cannot be read by the one before: its units stay on it,
+        nobody else gets it);
         PAUSE when units, or their outcomes, are not split as designed; HOLD while the step's
         conditions are not met; otherwise ADVANCE, or PROMOTE when the next share is 100 %. What a
         person orders, or the plan says of a rollout that lasts for too long, is done under a rule
@@ -79,7 +82,7 @@ def decide(policy: Policy, evidence: Evidence, clock: Clock) -> Decision:
     """
     assessments = assess(policy, evidence)
     found = (
-        _harm(assessments)
+        _harm(policy, assessments)
         or _of_a_pause(evidence)
         or _unfair_split(policy, evidence)
         or _progress(policy, evidence, clock, assessments)
@@ -87,13 +90,13 @@ def decide(policy: Policy, evidence: Evidence, clock: Clock) -> Decision:
     return msgspec.structs.replace(found, assessments=assessments)
 
 
-def _harm(assessments: tuple[Assessment, ...]) -> Decision | None:
+def _harm(policy: Policy, assessments: tuple[Assessment, ...]) -> Decision | None:
     harmed = [assessment for assessment in assessments if assessment.harmed]
     if not harmed:
         return None
     worst = max(harmed, key=lambda each: each.log_e_harm - each.log_harm_threshold)
     return Decision(
-        verdict=Verdict.ROLL_BACK,
+        verdict=Verdict.FREEZE if policy.forward_only else Verdict.ROLL_BACK,
         rule="harm",
         reason=_harm_reason(worst),
         guardrail=worst.guardrail,
@@ -115,7 +118,7 @@ def _of_a_pause(evidence: Evidence) -> Decision | None:
 
 def _unfair_split(policy: Policy, evidence: Evidence) -> Decision | None:
     """The alarms that block every step forward, unless a person has waived them."""
-    if evidence.orders.resumed:
+    if evidence.orders.resumed or evidence.orders.lets_go(evidence.step):
         return None
     threshold = -math.log(policy.srm_alpha)
     log_e = log_e_srm(evidence)
@@ -135,15 +138,17 @@ def _progress(
         return _hold("no_further_step", "the plan has no further step")
     if evidence.orders.lets_go(evidence.step):
         return _onward(policy, evidence, "ordered", "a person let the rollout go on")
-    waiting = _waiting(step, evidence, clock, assessments)
-    if waiting is not None:
-        return _out_of_time(policy, evidence, clock, waiting) or waiting
     grounds = "every guardrail is certified" if step.certify else "no guardrail shows harm"
     reason = (
         f"{grounds} after {evidence.candidate_units} units on the candidate, "
         f"{evidence.units_in_step} seen at {percent(step.share_ppm)}"
     )
-    return _onward(policy, evidence, "step_complete", reason)
+    found = _waiting(step, evidence, clock, assessments) or _onward(
+        policy, evidence, "step_complete", reason
+    )
+    if found.verdict is not Verdict.HOLD:
+        return found
+    return _out_of_time(policy, evidence, clock, found) or found
 
 
 def _waiting(
@@ -171,7 +176,7 @@ def _out_of_time(
     if deadline is not None and clock.in_rollout_s >= deadline.after_s:
         reason = f"the deadline of {deadline.after} has passed: {waiting.reason}"
         return _by_plan(policy, evidence, deadline.action, "deadline", reason)
-    undecided = inconclusive is not None and waiting.rule in ("min_units", "certification")
+    undecided = waiting.rule in ("min_units", "certification", "risk_budget")
     if inconclusive is not None and undecided and clock.in_step_s >= inconclusive.max_s:
         reason = f"inconclusive after {inconclusive.max}: {waiting.reason}"
         return _by_plan(policy, evidence, inconclusive.action, "inconclusive", reason)
@@ -186,10 +191,10 @@ def _by_plan(
             return _onward(policy, evidence, rule, reason)
         case "rollback":
             return Decision(verdict=Verdict.ROLL_BACK, rule=rule, reason=reason, next_share_ppm=0)
-        case "hold" | "pause":
+        case "hold" | "pause" if not evidence.orders.resumed:
             return _pause(rule, reason)
         case _:
-            return None  # "extend": go on waiting
+            return None  # "extend", or a person has resumed it: go on waiting
 
 
 def _onward(policy: Policy, evidence: Evidence, rule: str, reason: str) -> Decision:

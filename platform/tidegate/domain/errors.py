@@ -3,6 +3,7 @@
 TidegateError                    base; `code` is stable, the message names the thing and the way out
 ├── InvalidManifest              a file of the manifest repository cannot be read as what it must be
 ├── UnknownAgent                 the agent has no release in this environment
+├── UnknownFlag                  there is no such feature flag in this environment
 ├── UnknownCommit                no such commit in the manifest repository
 ├── UnknownRollout               no rollout has this id
 ├── RepositoryError              the manifest repository could not be read or written
@@ -49,6 +50,18 @@ class UnknownAgent(TidegateError):
         super().__init__(
             f"agent {agent!r} has no release in {environment!r}; known agents: {names}"
         )
+
+
+class UnknownFlag(TidegateError):
+    """There is no such feature flag in this environment."""
+
+    code = "unknown_flag"
+
+    def __init__(self, flag: str, environment: str, known: list[str]) -> None:
+        self.flag = flag
+        self.known = known
+        names = ", ".join(known) if known else "none yet"
+        super().__init__(f"flag {flag!r} is not in {environment!r}; known flags: {names}")
 
 
 class UnknownCommit(TidegateError):

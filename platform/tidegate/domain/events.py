@@ -1,5 +1,6 @@
 """What agents report: one event a line, each checked on its own."""
 
+import math
 from datetime import datetime
 from typing import Any, Literal
 
@@ -74,7 +75,12 @@ def check(raw: Any) -> Event:
     if event.kind in ("outcome", "safety") and not event.name:
         raise InvalidEvent(f"an event of kind {event.kind!r} needs a name")
     if event.kind == "outcome" and event.value not in (0.0, 1.0):
-        raise InvalidEvent(f"an outcome needs value 1 (success) or 0 (failure), not {event.value}")
+        raise InvalidEvent(
+            f"an outcome needs value 1 (success) or 0 (failure), not {event.value}; "
+            "amounts, times and judgements are events of kind score"
+        )
+    if event.kind == "score" and not (event.value is not None and math.isfinite(event.value)):
+        raise InvalidEvent(f"a score needs a finite value, not {event.value}")
     return event
 
 
@@ -89,5 +95,5 @@ def attribute(event: Event, release: Release) -> StoredEvent:
         rollout=release.rollout,
         step=release.step,
         share_ppm=release.traffic.share_ppm,
-        arm=release.arm(event.unit),
+        arm=release.arm(event.unit, event.attributes or {}),
     )

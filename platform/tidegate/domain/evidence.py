@@ -34,6 +34,20 @@ class ArmCounts(msgspec.Struct, frozen=True, kw_only=True):
     failures: dict[str, int] = {}
 
 
+class ArmStage(msgspec.Struct, frozen=True, kw_only=True):
+    """One stage with all arms that there are.
+
+    Attributes:
+        step: index of the stage, from 0.
+        share_ppm: the share of all arms beside the baseline, in parts per million.
+        arms: counts by arm.
+    """
+
+    step: int
+    share_ppm: int
+    arms: dict[str, ArmCounts]
+
+
 class StageCounts(msgspec.Struct, frozen=True, kw_only=True):
     """One stage: a stratum of constant share.
 
@@ -67,6 +81,16 @@ class StageCounts(msgspec.Struct, frozen=True, kw_only=True):
     def units(self) -> int:
         """Units exposed in the stage, both arms."""
         return self.baseline.units + self.candidate.units
+
+
+def compared(stage: ArmStage) -> StageCounts:
+    """The candidate of a stage beside its baseline, empty where there is none."""
+    return StageCounts(
+        step=stage.step,
+        share_ppm=stage.share_ppm,
+        baseline=stage.arms.get("baseline", ArmCounts()),
+        candidate=stage.arms.get("candidate", ArmCounts()),
+    )
 
 
 class Orders(msgspec.Struct, frozen=True, kw_only=True):

@@ -5,6 +5,7 @@ from typing import Literal
 import msgspec
 
 from tidegate.domain.document import API_VERSION, ApiVersion, Document
+from tidegate.domain.layer import Holdout, Layer
 from tidegate_sdk.bucketing import HASH_VERSION
 
 
@@ -29,9 +30,27 @@ class Budgets(Document, frozen=True, kw_only=True):
 
 
 class Installation(Document, frozen=True, kw_only=True, tag_field="kind", tag="Tidegate"):
-    """`tidegate.yaml`: what holds for the whole repository."""
+    """`tidegate.yaml`: what holds for the whole repository.
+
+    Attributes:
+        environments: the environments that there are.
+        hash_version: how units are turned into buckets; fixed, so that other languages repeat it.
+        budgets: how often the engine may be wrong.
+        layers: by name; experiments of one layer share no unit.
+        holdouts: by environment, units that take part in no rollout.
+    """
 
     api_version: ApiVersion = API_VERSION
     environments: tuple[str, ...]
     hash_version: Literal["murmur3-32/1"] = HASH_VERSION
     budgets: Budgets = msgspec.field(default_factory=Budgets)
+    layers: dict[str, Layer] = msgspec.field(default_factory=dict)
+    holdouts: dict[str, Holdout] = msgspec.field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        unknown = sorted(set(self.holdouts) - set(self.environments))
+        if unknown:
+            raise ValueError(
+                f"holdouts names {unknown}, which environments does not; it has "
+                f"{list(self.environments)}"
+            )

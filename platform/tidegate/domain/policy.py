@@ -6,6 +6,7 @@ from typing import Literal
 import msgspec
 
 from anytime.ramp import largest_share
+from tidegate.domain.blue_green import BlueGreen
 from tidegate.domain.canary import Deadline, OnInconclusive, RiskBudget, Step, Watch
 from tidegate.domain.errors import InvalidManifest
 from tidegate.domain.installation import Budgets
@@ -18,13 +19,16 @@ SRM_ALPHA = 0.001
 """Level at which a sample ratio mismatch raises its alarm."""
 
 
-class Policy(msgspec.Struct, frozen=True, kw_only=True):
+class Policy(msgspec.Struct, frozen=True, kw_only=True, tag_field="of", tag="rollout"):
     """Everything `decide` needs to know beforehand.
 
     Attributes:
         steps: the fixed steps; none with a risk budget.
         exposure: whether a unit is one task ("once"), or stays at risk ("ongoing").
         watch: what becomes of the version once everyone has it.
+        switch: the environments of a blue-green release, which has no steps.
+        forward_only: whether the version before cannot read what this one writes into memory, so
+            that a rollback would corrupt the memory of units that met it.
     """
 
     budgets: Budgets
@@ -36,6 +40,8 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     on_inconclusive: OnInconclusive | None = None
     deadline: Deadline | None = None
     watch: Watch = Watch()
+    switch: BlueGreen | None = None
+    forward_only: bool = False
 
     @property
     def first_share_ppm(self) -> int:
@@ -44,7 +50,7 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
         With no evidence every unit might be harmed: then the budget is the exposure.
         """
         if self.risk_budget is None:
-            return self.steps[0].share_ppm
+            return self.steps[0].share_ppm if self.steps else 0
         share = largest_share(
             excess=1.0, units=self.risk_budget.look_units, budget=self.risk_budget.excess
         )
@@ -93,23 +99,38 @@ def policy_of(environment: str, intent: AgentRelease, metrics: Metrics, budgets:
     Raises:
         InvalidManifest: the release names a guardrail that the agent's metrics do not define.
     """
-    canary = intent.strategy.canary
-    named = canary.guardrails
+    chosen = guardrails_of(environment, intent, metrics)
+    common = Policy(budgets=budgets, guardrails=chosen, exposure=metrics.exposure)
+    canary, blue_green = intent.strategy.canary, intent.strategy.blue_green
+    if canary is not None:
+        return msgspec.structs.replace(
+            common,
+            steps=canary.steps,
+            risk_budget=canary.risk_budget,
+            on_inconclusive=canary.on_inconclusive,
+            deadline=canary.deadline,
+            watch=canary.after_promotion,
+        )
+    if blue_green is not None:
+        watch = blue_green.post_promotion
+        return msgspec.structs.replace(common, switch=blue_green, watch=watch)
+    return common
+
+
+def guardrails_of(
+    environment: str, intent: AgentRelease, metrics: Metrics
+) -> tuple[Guardrail, ...]:
+    """The guardrails that may decide on a release.
+
+    Raises:
+        InvalidManifest: the release names one that the agent's metrics do not define.
+    """
+    named = intent.strategy.guardrails
     known = {guardrail.name: guardrail for guardrail in metrics.guardrails}
     unknown = sorted(set(named or ()) - set(known))
     if unknown:
         raise InvalidManifest(
             intent_path(environment, intent.agent),
-            f"strategy.canary.guardrails names {unknown}; the agent's metrics define {list(known)}",
+            f"the strategy's guardrails name {unknown}; the agent's metrics define {list(known)}",
         )
-    chosen = tuple(known[name] for name in (named if named is not None else known))
-    return Policy(
-        budgets=budgets,
-        guardrails=chosen,
-        steps=canary.steps,
-        exposure=metrics.exposure,
-        risk_budget=canary.risk_budget,
-        on_inconclusive=canary.on_inconclusive,
-        deadline=canary.deadline,
-        watch=canary.after_promotion,
-    )
+    return tuple(known[name] for name in (named if named is not None else known))

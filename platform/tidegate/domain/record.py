@@ -1,14 +1,23 @@
 """The record of a decision: what was known, what was decided, and the digest that seals it."""
 
 import hashlib
+from typing import TypeAlias
 
 import msgspec
 
+from tidegate.domain.blue_green import BlueGreen
 from tidegate.domain.decision import Decision, decide
 from tidegate.domain.evidence import Clock, Evidence
+from tidegate.domain.experiment_decision import ExperimentDecision, decide_experiment
+from tidegate.domain.experiment_evidence import ExperimentEvidence
+from tidegate.domain.experiment_policy import ExperimentPolicy
 from tidegate.domain.policy import Policy
 from tidegate.domain.release import rollout_id
+from tidegate.domain.switch import SwitchEvidence, decide_switch
 from tidegate.domain.watch import WatchEvidence, decide_watch
+
+AnyEvidence: TypeAlias = Evidence | WatchEvidence | SwitchEvidence | ExperimentEvidence
+AnyDecision: TypeAlias = Decision | ExperimentDecision
 
 
 class DecisionRecord(msgspec.Struct, frozen=True, kw_only=True):
@@ -19,10 +28,10 @@ class DecisionRecord(msgspec.Struct, frozen=True, kw_only=True):
     attempt: str
     baseline: str
     candidate: str
-    policy: Policy
-    evidence: Evidence | WatchEvidence
+    policy: Policy | ExperimentPolicy
+    evidence: AnyEvidence
     clock: Clock
-    decision: Decision
+    decision: AnyDecision
 
     @property
     def rollout(self) -> str:
@@ -38,11 +47,19 @@ class DecisionRecord(msgspec.Struct, frozen=True, kw_only=True):
         digest.update(msgspec.json.encode(self.evidence))
         return digest.hexdigest()[:16]
 
-    def recompute(self) -> Decision:
+    def recompute(self) -> AnyDecision:
         """The decision that the recorded policy, evidence and clock lead to, taken anew."""
-        if isinstance(self.evidence, WatchEvidence):
-            return decide_watch(self.policy, self.evidence, self.clock)
-        return decide(self.policy, self.evidence, self.clock)
+        match self.policy, self.evidence:
+            case Policy() as policy, Evidence() as evidence:
+                return decide(policy, evidence, self.clock)
+            case Policy() as policy, WatchEvidence() as evidence:
+                return decide_watch(policy, evidence, self.clock)
+            case Policy(switch=BlueGreen() as plan), SwitchEvidence() as evidence:
+                return decide_switch(plan, evidence, self.clock)
+            case ExperimentPolicy() as policy, ExperimentEvidence() as evidence:
+                return decide_experiment(policy, evidence, self.clock)
+            case _:
+                raise TypeError(f"a record's evidence does not go with its policy: {self.evidence}")
 
 
 def to_json(record: DecisionRecord) -> bytes:

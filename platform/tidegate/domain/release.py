@@ -1,40 +1,34 @@
 """What one commit says must be served: INTENT and STATE in, release out."""
 
+from collections.abc import Mapping
 from datetime import datetime
-from typing import Literal
+from functools import cached_property
+from typing import Final
 
 import msgspec
 
+from tidegate.domain.ab import CONTROL
 from tidegate.domain.agent_version import AgentVersion
 from tidegate.domain.evidence import Orders
+from tidegate.domain.experiment_policy import ExperimentArm, ExperimentPolicy
 from tidegate.domain.intent import AgentRelease
 from tidegate.domain.policy import Policy
 from tidegate.domain.state import Phase, ReleaseState
-from tidegate_sdk.bucketing import PARTS, in_share
+from tidegate.domain.traffic import Traffic
+from tidegate_sdk.allocation import Allocation, Arm, Slice
+from tidegate_sdk.enrolment import CompiledEnrolment, Enrolment, Forced, Placement
+from tidegate_sdk.rules import Segments
+
+BASELINE: Final = "baseline"
+PREVIEW: Final = "preview"
+"""The arm of units that meet an environment before the switch; nothing compares them."""
 
 _ID_DIGITS = 16
-Arm = Literal["baseline", "candidate"]
+_LIVE = "live"  # the one arm of a release in which nothing is compared
+_NO_ATTRIBUTES: Mapping[str, object] = {}
 
 
-class Traffic(msgspec.Struct, frozen=True, kw_only=True):
-    """Who gets what, and why.
-
-    Attributes:
-        baseline: version of every unit outside the share.
-        candidate: version of the units inside the share, while a rollout runs.
-        share_ppm: the candidate's share in parts per million.
-        phase: where the release stands.
-        reason: one sentence for people.
-    """
-
-    baseline: str
-    phase: Phase
-    reason: str
-    candidate: str | None = None
-    share_ppm: int = 0
-
-
-class Release(msgspec.Struct, frozen=True, kw_only=True):
+class Release(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     """An agent's release in one environment, as one commit has it.
 
     Attributes:
@@ -42,6 +36,9 @@ class Release(msgspec.Struct, frozen=True, kw_only=True):
         attempt: the commit that last changed INTENT.
         watched: names that are counted: the agent's guardrails and the three safety kinds.
         orders: what a person wants of this attempt.
+        holdout: units that take part in no rollout of the environment.
+        layer: the units that an experiment may use, if it is in a layer.
+        segments: matchers of the manifest's segments.
     """
 
     environment: str
@@ -56,6 +53,9 @@ class Release(msgspec.Struct, frozen=True, kw_only=True):
     window_s: int
     versions: dict[str, AgentVersion]
     orders: Orders = Orders()
+    holdout: Slice | None = None
+    layer: Slice | None = None
+    segments: Segments = {}
 
     @property
     def rollout(self) -> str:
@@ -85,82 +85,89 @@ class Release(msgspec.Struct, frozen=True, kw_only=True):
             return state.window[1]
         return self.traffic.baseline
 
-    def arm(self, unit: str) -> Arm | None:
-        """The arm of a unit, by the unit and this commit alone; None outside a rollout."""
-        if not self.in_rollout or self.state is None:
+    @cached_property
+    def experiment(self) -> ExperimentPolicy | None:
+        """The plan of the experiment, if this is one."""
+        plan = self.intent.strategy.ab
+        if plan is None:
             return None
-        return (
-            "candidate" if in_share(self.state.salt, unit, self.traffic.share_ppm) else "baseline"
+        arms = {CONTROL: self.intent.version} | {n: arm.version for n, arm in plan.arms.items()}
+        return ExperimentPolicy(
+            arms=tuple(ExperimentArm(name=name, version=each) for name, each in arms.items()),
+            control=CONTROL,
+            goal=plan.goal,
+            guardrails=self.policy.guardrails,
+            horizon_units=plan.horizon.units,
+            horizon_s=plan.horizon.duration_s,
+            budgets=self.policy.budgets,
         )
 
-    def version(self, unit: str) -> str:
+    def place(self, unit: str, attributes: Mapping[str, object] = _NO_ATTRIBUTES) -> Placement:
+        """Where a unit is placed: by the unit, its attributes and this commit alone."""
+        return self._enrolment.place(unit, attributes)
+
+    def arm(self, unit: str, attributes: Mapping[str, object] = _NO_ATTRIBUTES) -> str | None:
+        """The arm of a unit; None if it is not compared with anything."""
+        placement = self.place(unit, attributes)
+        if placement.rule is not None and placement.rule >= len(self.intent.forced):
+            return PREVIEW
+        return None if placement.arm == _LIVE else placement.arm
+
+    def version(self, unit: str, attributes: Mapping[str, object] = _NO_ATTRIBUTES) -> str:
         """The version a unit is served."""
-        if self.arm(unit) == "candidate" and self.traffic.candidate is not None:
-            return self.traffic.candidate
-        return self.traffic.baseline
+        return self.place(unit, attributes).version
 
     def halted(self, reason: str) -> "Release":
-        """The same release with every unit on the fallback: an emergency, before git knows."""
+        """The same release with every unit on the fallback: an emergency, before git knows.
+
+        Where that would corrupt memory, units that met the candidate stay on it.
+        """
+        freezes = self.policy.forward_only
         traffic = Traffic(
-            baseline=self.fallback, phase=Phase.ROLLED_BACK, reason=f"override: {reason}"
+            baseline=self.fallback,
+            candidate=self.traffic.candidate if freezes else None,
+            phase=Phase.DEGRADED if freezes else Phase.ROLLED_BACK,
+            reason=f"override: {reason}",
+            frozen=freezes,
         )
         return msgspec.structs.replace(self, traffic=traffic)
+
+    @cached_property
+    def _enrolment(self) -> CompiledEnrolment:
+        return CompiledEnrolment(self._plan(), self.segments)
+
+    def _plan(self) -> Enrolment:
+        """Who takes part, as service and SDK evaluate it."""
+        traffic = self.traffic
+        forced = tuple(Forced(each.when.rule(), each.version) for each in self.intent.forced)
+        if not self.in_rollout or self.state is None:
+            return Enrolment(
+                default=traffic.baseline,
+                versions={_LIVE: traffic.baseline},
+                allocation=Allocation(self.attempt, _LIVE, ()),
+                forced=forced,
+            )
+        plan = self.intent.strategy.ab
+        control = BASELINE if plan is None else CONTROL
+        arms = tuple(Arm(each.name, each.share_ppm, each.max_ppm) for each in traffic.arms)
+        return Enrolment(
+            default=traffic.baseline,
+            versions={control: traffic.baseline} | {a.name: a.version for a in traffic.arms},
+            allocation=Allocation(self.state.salt, control, arms),
+            forced=(*forced, *self._preview()),
+            audience=plan.audience.rule() if plan is not None and plan.audience else None,
+            layer=self.layer,
+            holdout=self.holdout,
+        )
+
+    def _preview(self) -> tuple[Forced, ...]:
+        """Who meets the environment that becomes active, before it does."""
+        plan, candidate = self.intent.strategy.blue_green, self.traffic.candidate
+        if plan is None or plan.preview is None or candidate is None:
+            return ()
+        return (Forced(plan.preview.rule(), candidate),)
 
 
 def rollout_id(agent: str, attempt: str) -> str:
     """The id of one agent's rollout; a commit may begin those of several agents."""
     return f"{agent}@{attempt[:_ID_DIGITS]}"
-
-
-def traffic_of(
-    intent: AgentRelease, state: ReleaseState | None, attempt: str, previous: str | None = None
-) -> Traffic:
-    """Who gets what: a pure function of one commit.
-
-    Args:
-        intent: what people want.
-        state: how far the engine has come, if it ever wrote it.
-        attempt: the commit that last changed INTENT.
-        watched: names that are counted: the agent's guardrails and the three safety kinds.
-        previous: the version that INTENT named before that commit, if there was one.
-
-    If INTENT has changed since STATE was written, STATE is void. An intent that then names a
-    version of the rollback window is served at once, so that a person's `git revert` works with no
-    engine alive. Any other new version waits at 0 % until an engine begins its rollout: a canary
-    that nobody watches would be no canary.
-    """
-    if state is None:
-        return _traffic_without_state(intent, previous)
-    if state.attempt == attempt:
-        return _traffic_of_state(state)
-    is_bad = state.marks_bad(intent.version)
-    if is_bad and not intent.force:
-        reason = f"{intent.version} was rolled back before; set force: true to try it again"
-        return Traffic(baseline=state.stable, phase=Phase.DEGRADED, reason=reason)
-    if intent.version in (state.stable, *state.window) and not is_bad:
-        reason = f"{intent.version} is in the rollback window and is served at once"
-        return Traffic(baseline=intent.version, phase=Phase.HEALTHY, reason=reason)
-    reason = f"{intent.version} waits for an engine to begin its rollout"
-    return Traffic(
-        baseline=state.stable, candidate=intent.version, phase=Phase.PENDING, reason=reason
-    )
-
-
-def _traffic_without_state(intent: AgentRelease, previous: str | None) -> Traffic:
-    if previous is None or previous == intent.version:
-        reason = "first version of this agent"
-        return Traffic(baseline=intent.version, phase=Phase.HEALTHY, reason=reason)
-    reason = f"{intent.version} waits for an engine to begin its rollout"
-    return Traffic(baseline=previous, candidate=intent.version, phase=Phase.PENDING, reason=reason)
-
-
-def _traffic_of_state(state: ReleaseState) -> Traffic:
-    if state.phase in (Phase.PROGRESSING, Phase.PAUSED) and state.candidate is not None:
-        return Traffic(
-            baseline=state.stable,
-            candidate=state.candidate,
-            share_ppm=min(state.weight, PARTS),
-            phase=state.phase,
-            reason=state.reason,
-        )
-    return Traffic(baseline=state.stable, phase=state.phase, reason=state.reason)

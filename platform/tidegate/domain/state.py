@@ -26,6 +26,18 @@ class BadVersion(Document, frozen=True, kw_only=True):
     reason: str
 
 
+class DroppedArm(Document, frozen=True, kw_only=True):
+    """An arm of an experiment that did harm.
+
+    Attributes:
+        arm: its name.
+        stage: the first stage without it.
+    """
+
+    arm: str
+    stage: int
+
+
 class ReleaseState(Document, frozen=True, kw_only=True, tag_field="kind", tag="ReleaseState"):
     """`envs/<env>/state/<agent>.yaml`, STATE: how far the engine has come. Engine-owned.
 
@@ -34,6 +46,10 @@ class ReleaseState(Document, frozen=True, kw_only=True, tag_field="kind", tag="R
             since, this file says nothing about the new attempt (it is void).
         stable: the version every unit can fall back on.
         started: when the rollout began.
+        dropped: arms of the experiment that did harm; their units are served the control.
+        frozen: whether units that met the candidate must stay on it, because its memory cannot be
+            read by the version before.
+        previous: the attempt before this one, which brought the stable version.
         window: versions that may be served at once without a ramp, newest first.
         bad: versions that were rolled back.
     """
@@ -50,6 +66,9 @@ class ReleaseState(Document, frozen=True, kw_only=True, tag_field="kind", tag="R
     started: datetime | None = None
     step_started: datetime | None = None
     reason: str = ""
+    dropped: tuple[DroppedArm, ...] = ()
+    frozen: bool = False
+    previous: str = ""
     window: tuple[str, ...] = ()
     bad: tuple[BadVersion, ...] = ()
 

@@ -9,7 +9,7 @@ from typing import TypeAlias
 
 import msgspec
 
-from anytime import e_detector, log_e_above
+from anytime import InvalidMargin, e_detector, log_e_above
 from tidegate.domain.canary import Watch
 from tidegate.domain.decision import Decision, Verdict
 from tidegate.domain.evidence import Clock
@@ -109,8 +109,9 @@ def _breach(policy: Policy, guardrail: Guardrail, watched: Watched) -> str | Non
 
 
 def _has_changed(watched: Watched, run_length: int) -> bool:
-    if watched.incidents == watched.units:
-        return False  # every unit had an incident before: it cannot get worse
-    detector = e_detector.learnt(incidents=watched.incidents, units=watched.units)
+    try:
+        detector = e_detector.learnt(incidents=watched.incidents, units=watched.units)
+    except InvalidMargin:
+        return False  # nearly every unit had an incident before: it cannot get worse
     runs = (e_detector.Outcomes(*run) for run in watched.runs)
     return e_detector.alarmed(e_detector.follow(detector, runs), run_length=run_length)

@@ -9,24 +9,22 @@ import logging
 import random
 import threading
 import time
-from datetime import UTC, datetime, timedelta
 
-from tidegate.domain.decision import Decision, Verdict, decide
+from tidegate.domain.decision import Verdict
 from tidegate.domain.errors import HeadMoved, RemoteUnreachable, RepositoryError, TidegateError
-from tidegate.domain.evidence import Clock as Instants
-from tidegate.domain.evidence import Evidence
-from tidegate.domain.journal import Look, Override
+from tidegate.domain.journal import Override
 from tidegate.domain.record import DecisionRecord
+from tidegate.domain.recording import needs_settling, settle_of, start_of
 from tidegate.domain.release import Release
 from tidegate.domain.state import Phase
-from tidegate.domain.watch import decide_watch
-from tidegate.domain.write_back import commits_of, needs_settling, record_of, settle_of, start_of
+from tidegate.domain.write_back import commits_of, proposal_of
+from tidegate.service.deciding import Decider
 from tidegate.service.decision_index import DecisionIndex
-from tidegate.service.gathering import EvidenceGatherer
 from tidegate.service.ports import (
     Clock,
     ControlDatabase,
     EventStore,
+    HealthProbe,
     ManifestRepository,
 )
 from tidegate.service.served_manifest import ServedManifest
@@ -35,8 +33,7 @@ log = logging.getLogger(__name__)
 _TRIES = 5
 _JITTER_S = 0.05
 _PUSH_PAUSE_S = 2.0
-_WATCH_PAUSE = timedelta(seconds=1)
-_LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
+_HALTS = (Verdict.ROLL_BACK.value, Verdict.FREEZE.value)
 
 
 class Engine:
@@ -48,6 +45,7 @@ class Engine:
         events: the evidence.
         control: looks and overrides.
         clock: the time.
+        probe: asks environments whether they are well.
     """
 
     def __init__(
@@ -57,6 +55,7 @@ class Engine:
         events: EventStore,
         control: ControlDatabase,
         clock: Clock,
+        probe: HealthProbe,
     ) -> None:
         self._repository = repository
         self._manifest = manifest
@@ -64,9 +63,7 @@ class Engine:
         self._control = control
         self._clock = clock
         self._index = DecisionIndex(repository, control)
-        self._gather = EvidenceGatherer(events)
-        self._seen: dict[str, int] = {}
-        self._watched_at: dict[str, datetime] = {}
+        self._decider = Decider(events, control, probe)
         self._publish_after = 0.0
 
     def refresh(self) -> None:
@@ -113,7 +110,7 @@ class Engine:
         """The decision to write back now, if there is one."""
         record = self._decided(release)
         unreadable = release.agent in self._manifest.current.problems
-        if record is not None and unreadable and record.decision.verdict is not Verdict.ROLL_BACK:
+        if record is not None and unreadable and record.decision.verdict.value not in _HALTS:
             return None  # on files that cannot be read only harm may be acted upon
         return record
 
@@ -125,63 +122,41 @@ class Engine:
         override = self._control.open_overrides().get(release.rollout)
         if override is not None:
             return self._overridden(release, override)
-        under_way = release.in_rollout or release.traffic.phase is Phase.COMPLETED
-        return self._look_at(release, self._events.last_seq()) if under_way else None
+        return self._decider.due(release, self._events.last_seq(), self._clock.now())
 
     def _overridden(self, release: Release, override: Override) -> DecisionRecord | None:
         """The rollback that is in force, as long as git does not have it.
 
-        It is decided on the same events as then: later ones must not talk it out of being recorded.
+        It is decided on the same events and at the same instant as then: what came later must not
+        talk it out of being recorded.
         """
         known = self._control.decisions(override.rollout)
-        if any(each.verdict == Verdict.ROLL_BACK.value for each in known):
+        if any(each.verdict in _HALTS for each in known):
             return None  # git has it, but head cannot be read yet: the override goes on
-        return self._look_at(release, override.seq)
-
-    def _look_at(self, release: Release, seq: int) -> DecisionRecord | None:
-        state, now = release.state, self._clock.now()
-        if state is None:
-            return None
-        clock = Instants(
-            now=now, step_started=state.step_started or now, rollout_started=state.started
-        )
-        if state.phase is Phase.COMPLETED:
-            return self._watch(release, seq, clock)
-        evidence = self._gather.evidence(release, state, seq, now)
-        decision = decide(release.policy, evidence, clock)
-        if self._seen.get(release.rollout) != seq:
-            self._seen[release.rollout] = seq
-            self._control.add_look(_look(release, decision, evidence, clock))
-        if decision.verdict is Verdict.HOLD:
-            return None
-        return record_of(release, decision, evidence, clock)
-
-    def _watch(self, release: Release, seq: int, clock: Instants) -> DecisionRecord | None:
-        """Look at a version that everyone has, now and then: windows close without new events."""
-        since = clock.now - self._watched_at.get(release.rollout, _LONG_AGO)
-        if since < _WATCH_PAUSE or clock.in_step_s >= release.policy.watch.duration_s:
-            return None
-        self._watched_at[release.rollout] = clock.now
-        evidence = self._gather.watch_evidence(release, seq, clock.now)
-        decision = decide_watch(release.policy, evidence, clock)
-        if decision.verdict is Verdict.HOLD:
-            return None
-        return record_of(release, decision, evidence, clock)
+        return self._decider.due(release, override.seq, override.at)
 
     def _write_back(self, release: Release, record: DecisionRecord) -> None:
         rolls_back = record.decision.verdict is Verdict.ROLL_BACK
-        if rolls_back:
-            self._halt(release, record)
+        if record.decision.verdict.value in _HALTS and record.decision.guardrail is not None:
+            self._halt(release, record)  # one that ran out of time can wait for git
         head = self._manifest.current.served
         rewritten = "" in self._manifest.current.problems
         if head is None or rewritten or time.monotonic() < self._publish_after:
             return
-        deploy = self._manifest.deploy_of(release) if rolls_back else None
+        deploy = self._manifest.reader.deploy_of(release) if rolls_back else None
         published = self._repository.publish(head, commits_of(release, record, deploy))
+        self._propose(release, record, published[-1])
         log.info("%s: %s, %s", release.agent, record.decision.rule, record.decision.reason)
         self._settle_books(record, published)
         if rolls_back:
             self._read_back(release)
+
+    def _propose(self, release: Release, record: DecisionRecord, head: str) -> None:
+        """Put a winner on a branch of its own, where INTENT leaves the last word to people."""
+        proposal = proposal_of(release, record)
+        if proposal is not None:
+            branch = f"tidegate/{release.agent}-{record.decision_id}"
+            self._repository.publish_branch(branch, head, proposal)
 
     def _halt(self, release: Release, record: DecisionRecord) -> None:
         """Stop the harm before anything that can fail: git comes second."""
@@ -190,7 +165,7 @@ class Engine:
                 rollout=release.rollout,
                 reason=record.decision.reason,
                 seq=record.evidence.seq,
-                at=self._clock.now(),
+                at=record.clock.now,
             )
         )
         self._manifest.halt(release.agent, record.decision.reason)
@@ -273,20 +248,3 @@ class EngineLoop:
             self._stopping.wait(self._rest_s)
             self._events_came.wait(max(0.0, fetch_at - time.monotonic()))
             self._events_came.clear()
-
-
-def _look(release: Release, decision: Decision, evidence: Evidence, clock: Instants) -> Look:
-    return Look(
-        rollout=release.rollout,
-        at=clock.now,
-        seq=evidence.seq,
-        step=evidence.step,
-        share_ppm=release.traffic.share_ppm,
-        units=evidence.units,
-        candidate_units=evidence.candidate_units,
-        verdict=decision.verdict.value,
-        rule=decision.rule,
-        reason=decision.reason,
-        log_e_values={each.guardrail: each.log_e_harm for each in decision.assessments},
-        log_thresholds={each.guardrail: each.log_harm_threshold for each in decision.assessments},
-    )

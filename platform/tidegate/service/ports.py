@@ -7,8 +7,11 @@ from typing import Protocol
 from tidegate.domain.at_risk import RiskSet
 from tidegate.domain.commits import CommitInfo, PlannedCommit
 from tidegate.domain.events import StoredEvent
-from tidegate.domain.evidence import StageCounts
+from tidegate.domain.evidence import ArmStage, StageCounts
+from tidegate.domain.goal import GoalMetric
+from tidegate.domain.goal_values import GoalValues
 from tidegate.domain.journal import IndexedDecision, Look, Override
+from tidegate.domain.switch import Health
 from tidegate.domain.watch import Runs
 
 
@@ -34,6 +37,9 @@ class ManifestRepository(Protocol):
 
     def read(self, commit: str, path: str) -> bytes | None:
         """A file's content at a commit; None if there is no such file."""
+
+    def blob(self, commit: str, path: str) -> str | None:
+        """The identity of a file's content at a commit; None if there is no such file."""
 
     def names(self, commit: str, folder: str) -> list[str]:
         """File names directly in a folder at a commit; empty if there is no such folder."""
@@ -62,6 +68,14 @@ class ManifestRepository(Protocol):
 
         Raises:
             HeadMoved: the remote's head is no longer `parent`; nothing was changed there.
+            RemoteUnreachable: no answer; nothing is known to have changed there.
+        """
+
+    def publish_branch(self, branch: str, parent: str, commit: PlannedCommit) -> str:
+        """Make a commit on top of `parent` and push it to a branch of its own.
+
+        Raises:
+            HeadMoved: the branch is there already, with something else.
             RemoteUnreachable: no answer; nothing is known to have changed there.
         """
 
@@ -111,21 +125,58 @@ class EventStore(Protocol):
             window_s: seconds after its exposure for which a unit's outcome is open.
         """
 
+    def arms(self, rollout: str, seq: int, now: datetime, window_s: int) -> tuple[ArmStage, ...]:
+        """The same of every arm that there is, whatever it is called; arguments as of `stages`."""
+
+    def goal_values(
+        self, rollout: str, goal: GoalMetric, seq: int, now: datetime, window_s: int
+    ) -> tuple[GoalValues, ...]:
+        """What the units of an experiment, whose window has closed, say about a goal."""
+
+    def enrolled(self, rollout: str) -> frozenset[str]:
+        """Units that met the candidate of a rollout."""
+
     def risk_sets(self, rollout: str, name: str, seq: int) -> tuple[RiskSet, ...]:
         """For each unit's first incident of a kind, in order of arrival, who was at risk then."""
 
-    def afterwards(self, rollout: str, name: str, seq: int, closed_before: datetime) -> Runs:
+    def afterwards(
+        self, rollout: str, name: str, seq: int, *, since: datetime, closed_before: datetime
+    ) -> Runs:
         """Units met after a rollout reached everyone: runs of clean ones and the incident after.
 
         Args:
             rollout: the attempt.
             name: the kind of incident.
             seq: last sequence number to read.
+            since: when it reached everyone; who was met while it had not begun had the old version.
             closed_before: units first met before this instant can no longer turn into an incident.
         """
 
     def first_harm(self, rollout: str, guardrail: str, seq: int) -> datetime | None:
         """When the first incident (or failed outcome) of a guardrail on the candidate arrived."""
+
+
+class HealthProbe(Protocol):
+    """Asks environments whether they are well."""
+
+    def ask(self, address: str) -> Health:
+        """What a health address answers; no answer is an answer too: unwell."""
+
+
+class Conversations(Protocol):
+    """On which version a conversation began."""
+
+    def version_of(self, environment: str, agent: str, conversation: str) -> str | None:
+        """The version a conversation is on; None if it has not begun."""
+
+    def begin(
+        self, environment: str, agent: str, conversation: str, version: str, at: datetime
+    ) -> str:
+        """Put a conversation on a version, or move it there.
+
+        Returns:
+            The version it is on: another one, if another process was quicker to begin it.
+        """
 
 
 class ControlDatabase(Protocol):

@@ -11,9 +11,14 @@ from tidegate.domain.canary import Step
 from tidegate.domain.decision import Verdict
 from tidegate.domain.errors import UnknownRollout
 from tidegate.domain.evidence import Evidence
+from tidegate.domain.experiment_assessment import ArmAssessment, assess_experiment
+from tidegate.domain.experiment_evidence import ExperimentEvidence
+from tidegate.domain.experiment_policy import ExperimentPolicy
 from tidegate.domain.journal import IndexedDecision, Look
+from tidegate.domain.policy import Policy
 from tidegate.domain.record import DecisionRecord, from_json
 from tidegate.domain.release import Release
+from tidegate.service.gathering import EvidenceGatherer
 from tidegate.service.ports import (
     Clock,
     ControlDatabase,
@@ -22,7 +27,12 @@ from tidegate.service.ports import (
 )
 from tidegate.service.served_manifest import ServedManifest
 
-_END_OF = {Verdict.ROLL_BACK.value: "RolledBack", Verdict.PROMOTE.value: "Completed"}
+_END_OF = {
+    Verdict.ROLL_BACK.value: "RolledBack",
+    Verdict.PROMOTE.value: "Completed",
+    Verdict.DECLARE_WINNER.value: "Completed",
+    Verdict.NO_DIFFERENCE.value: "Completed",
+}
 
 
 class StepView(msgspec.Struct, frozen=True, kw_only=True):
@@ -70,6 +80,7 @@ class RolloutDetail(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         evidence: what the last decision was taken on or, while it runs, what is known now.
+        arms: of an experiment, how each contender stands against the control.
         exposed_units, exposed_candidate_units: all units that were ever exposed, also those that
             came between the decision and its effect.
     """
@@ -78,6 +89,7 @@ class RolloutDetail(msgspec.Struct, frozen=True, kw_only=True):
     steps: list[StepView]
     evidence: Evidence
     assessments: list[Assessment]
+    arms: list[ArmAssessment]
     exposed_units: int
     exposed_candidate_units: int
 
@@ -96,6 +108,7 @@ class RolloutViews:
         self._repository = repository
         self._manifest = manifest
         self._events = events
+        self._gather = EvidenceGatherer(events)
         self._control = control
         self._clock = clock
 
@@ -117,17 +130,30 @@ class RolloutViews:
         now = self._now(rollout, current.window_s if current is not None else 0)
         view = self._view(course)
         record = self._last_record(course.decisions)
-        evidence = now
+        policy, evidence = record.policy, now
         if view.phase in _END_OF.values() and isinstance(record.evidence, Evidence):
             evidence = record.evidence
+        canary = policy if isinstance(policy, Policy) else None
         return RolloutDetail(
             rollout=view,
-            steps=[_step(each) for each in record.policy.steps],
+            steps=[_step(each) for each in canary.steps] if canary else [],
             evidence=evidence,
-            assessments=list(assess(record.policy, evidence)),
+            assessments=list(assess(canary, evidence)) if canary else [],
+            arms=self._arms(record, current),
             exposed_units=now.units,
             exposed_candidate_units=now.candidate_units,
         )
+
+    def _arms(self, record: DecisionRecord, current: Release | None) -> list[ArmAssessment]:
+        """How the arms of an experiment stand: now while it runs, or when it ended."""
+        policy, evidence = record.policy, record.evidence
+        if not isinstance(policy, ExperimentPolicy) or not isinstance(evidence, ExperimentEvidence):
+            return []
+        if current is not None and current.in_rollout and current.state is not None:
+            evidence = self._gather.experiment_evidence(
+                current, current.state, policy, self._events.last_seq(), self._clock.now()
+            )
+        return list(assess_experiment(policy, evidence))
 
     def decisions(self, rollout: str | None = None) -> list[IndexedDecision]:
         """Decisions, oldest first: all, or those of a rollout and the one that ended it."""

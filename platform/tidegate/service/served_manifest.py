@@ -7,23 +7,18 @@ restarts; the reason shows. Everything here is read by many threads and replaced
 import logging
 import threading
 from collections import OrderedDict
-from collections.abc import Iterable
+from collections.abc import Callable
+from typing import TypeVar
 
 import msgspec
 
-from tidegate.domain import manifest_files as files
-from tidegate.domain.agent_version import AgentVersion
-from tidegate.domain.errors import InvalidManifest, UnknownAgent, UnknownCommit
-from tidegate.domain.installation import Installation
-from tidegate.domain.intent import AgentRelease
-from tidegate.domain.metrics import Metrics
-from tidegate.domain.orders import RolloutOrders
-from tidegate.domain.policy import policy_of
-from tidegate.domain.release import Release, traffic_of
-from tidegate.domain.state import ReleaseState
-from tidegate.domain.write_back import Deploy
+from tidegate.domain.errors import InvalidManifest, UnknownAgent, UnknownCommit, UnknownFlag
+from tidegate.domain.release import Release
 from tidegate.service.ports import ControlDatabase, ManifestRepository
+from tidegate.service.reading import ManifestReader
+from tidegate_sdk.flags import CompiledFlag
 
+R = TypeVar("R")
 log = logging.getLogger(__name__)
 _REMEMBERED_RELEASES = 1024
 
@@ -35,12 +30,14 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
         head: the remote's head as last seen.
         served: the newest commit that is served.
         releases: by agent.
+        flags: feature flags, by key.
         problems: why an agent, or "" for the repository as a whole, is not served from head.
     """
 
     head: str | None = None
     served: str | None = None
     releases: dict[str, Release] = {}
+    flags: dict[str, CompiledFlag] = {}
     problems: dict[str, str] = {}
 
 
@@ -59,6 +56,7 @@ class ServedManifest:
         self._repository = repository
         self._control = control
         self.environment = environment
+        self.reader = ManifestReader(repository, environment)
         self.current = Snapshot()
         self.remote_problem: str | None = None
         self._past: OrderedDict[tuple[str, str], Release] = OrderedDict()
@@ -92,7 +90,19 @@ class ServedManifest:
             served, self._repository.info(commit).commit
         ):
             raise UnknownCommit(commit)
-        return self._remember(self._read(agent, commit))
+        return self._remember(self.reader.release(agent, commit))
+
+    def flag(self, flag: str) -> CompiledFlag:
+        """A feature flag.
+
+        Raises:
+            UnknownFlag: there is none of this key here.
+        """
+        current = self.current
+        found = current.flags.get(flag)
+        if found is None:
+            raise UnknownFlag(flag, self.environment, sorted(current.flags))
+        return found
 
     def reload(self) -> Snapshot:
         """Read the head as last fetched or pushed, and serve it."""
@@ -116,45 +126,47 @@ class ServedManifest:
         halted = current.releases[agent].halted(reason)
         self.current = msgspec.structs.replace(current, releases=current.releases | {agent: halted})
 
-    def deploy_of(self, release: Release) -> Deploy:
-        """The commit that began a release's attempt, and what INTENT was before it.
-
-        Raises:
-            InvalidManifest: there was no INTENT before; nothing to return to.
-        """
-        info = self._repository.info(release.attempt)
-        path = files.intent_path(release.environment, release.agent)
-        before = self._repository.read(info.parent, path) if info.parent else None
-        if before is None:
-            raise InvalidManifest(
-                path, f"{info.commit[:12]} created it; there is nothing to revert to"
-            )
-        return Deploy(commit=info.commit, subject=info.subject, intent_before=before)
-
     def _load(self, commit: str, *, head: str, problems: dict[str, str]) -> Snapshot:
         releases: dict[str, Release] = {}
         overrides = self._control.open_overrides()
-        for name in self._repository.names(commit, f"envs/{self.environment}"):
-            agent = name.removesuffix(".yaml")
-            release = self._readable(agent, commit, problems)
+        for agent in self.reader.agents(commit):
+            release = self._readable(agent, commit, problems, self._release)
             if release is not None:
                 override = overrides.get(release.rollout)
                 releases[agent] = release if override is None else release.halted(override.reason)
-        return Snapshot(head=head, served=commit, releases=releases, problems=problems)
+        flags = {
+            flag: self._readable(f"flags/{flag}", commit, problems, self._flag)
+            for flag in self.reader.flags(commit)
+        }
+        return Snapshot(
+            head=head,
+            served=commit,
+            releases=releases,
+            flags={key: flag for key, flag in flags.items() if flag is not None},
+            problems=problems,
+        )
 
-    def _readable(self, agent: str, commit: str, problems: dict[str, str]) -> Release | None:
-        """The release at a commit, or else the last one that could be read."""
-        name = f"good/{self.environment}/{agent}"
+    def _release(self, name: str, commit: str) -> Release:
+        return self._remember(self.reader.release(name, commit))
+
+    def _flag(self, name: str, commit: str) -> CompiledFlag:
+        return self.reader.flag(name.removeprefix("flags/"), commit)
+
+    def _readable(
+        self, name: str, commit: str, problems: dict[str, str], read: Callable[[str, str], R]
+    ) -> R | None:
+        """What is read at a commit, or else the last that could be read."""
+        kept = f"good/{self.environment}/{name}"
         try:
-            release = self._remember(self._read(agent, commit))
+            found = read(name, commit)
         except InvalidManifest as error:
-            problems[agent] = str(error)
-            good = self._repository.recall(name)
-            if self.current.problems.get(agent) != str(error):
-                log.warning("%s; %s stays at %s", error, agent, good[:12] if good else "nothing")
-            return self._remember(self._read(agent, good)) if good is not None else None
-        self._repository.remember(name, commit)
-        return release
+            problems[name] = str(error)
+            good = self._repository.recall(kept)
+            if self.current.problems.get(name) != str(error):
+                log.warning("%s; %s stays at %s", error, name, good[:12] if good else "nothing")
+            return read(name, good) if good is not None else None
+        self._repository.remember(kept, commit)
+        return found
 
     def _remember(self, release: Release) -> Release:
         with self._past_lock:
@@ -162,66 +174,3 @@ class ServedManifest:
             while len(self._past) > _REMEMBERED_RELEASES:
                 self._past.popitem(last=False)
         return release
-
-    def _read(self, agent: str, commit: str) -> Release:
-        intent_path = files.intent_path(self.environment, agent)
-        installation = self._parse(commit, files.INSTALLATION_PATH, Installation)
-        intent = self._parse(commit, intent_path, AgentRelease)
-        if intent.agent != agent or not files.is_name(agent):
-            raise InvalidManifest(
-                intent_path, f"agent is {intent.agent!r}, but the file's name says {agent!r}"
-            )
-        state = self._parse_if_there(
-            commit, files.state_path(self.environment, agent), ReleaseState
-        )
-        metrics = self._parse_if_there(commit, files.metrics_path(agent), Metrics) or Metrics(
-            agent=agent
-        )
-        orders = self._parse_if_there(
-            commit, files.orders_path(self.environment, agent), RolloutOrders
-        ) or RolloutOrders(agent=agent, attempt="")
-        attempt = self._repository.last_change(commit, intent_path)
-        traffic = traffic_of(intent, state, attempt, self._version_before(attempt, intent_path))
-        return Release(
-            environment=self.environment,
-            agent=agent,
-            commit=commit,
-            attempt=attempt,
-            intent=intent,
-            state=state,
-            traffic=traffic,
-            policy=policy_of(self.environment, intent, metrics, installation.budgets),
-            watched=metrics.watched,
-            window_s=metrics.window_s,
-            versions=self._versions(commit, agent, (traffic.baseline, traffic.candidate)),
-            orders=orders.for_attempt(attempt),
-        )
-
-    def _versions(
-        self, commit: str, agent: str, names: Iterable[str | None]
-    ) -> dict[str, AgentVersion]:
-        return {
-            name: self._parse(commit, files.version_path(agent, name), AgentVersion)
-            for name in sorted({name for name in names if name is not None})
-        }
-
-    def _version_before(self, attempt: str, path: str) -> str | None:
-        """The version that INTENT named before an attempt; None if it cannot be known."""
-        parent = self._repository.info(attempt).parent
-        if parent is None:
-            return None
-        try:
-            before = self._parse_if_there(parent, path, AgentRelease)
-        except InvalidManifest:
-            return None
-        return before.version if before is not None else None
-
-    def _parse_if_there(self, commit: str, path: str, kind: type[files.D]) -> files.D | None:
-        content = self._repository.read(commit, path)
-        return None if content is None else files.parse(path, content, kind)
-
-    def _parse(self, commit: str, path: str, kind: type[files.D]) -> files.D:
-        found = self._parse_if_there(commit, path, kind)
-        if found is None:
-            raise InvalidManifest(path, "is missing at this commit; add it, or name another")
-        return found

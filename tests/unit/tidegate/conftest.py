@@ -7,15 +7,17 @@ from typing import Any
 import msgspec
 import pytest
 
+from tidegate.domain.canary import Canary, Pause, Step
 from tidegate.domain.decision import Decision, Verdict
 from tidegate.domain.evidence import ArmCounts, Clock, Evidence, StageCounts
 from tidegate.domain.installation import Budgets
-from tidegate.domain.intent import AgentRelease, Canary, Pause, Step, Strategy
+from tidegate.domain.intent import AgentRelease, Strategy
 from tidegate.domain.metrics import Guardrail
 from tidegate.domain.policy import Policy
 from tidegate.domain.record import DecisionRecord
-from tidegate.domain.release import Release, traffic_of
+from tidegate.domain.release import Release
 from tidegate.domain.state import Phase, ReleaseState
+from tidegate.domain.traffic import traffic_of
 
 DEPLOY = "d" * 40
 STARTED = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)

@@ -5,9 +5,10 @@ import math
 import msgspec
 import pytest
 
+from tidegate.domain.canary import Canary
 from tidegate.domain.errors import InvalidManifest
 from tidegate.domain.installation import Budgets
-from tidegate.domain.intent import AgentRelease, Canary, Strategy
+from tidegate.domain.intent import AgentRelease, Strategy
 from tidegate.domain.metrics import Guardrail, Metrics
 from tidegate.domain.policy import SRM_ALPHA, Policy, policy_of
 
@@ -45,7 +46,7 @@ def test_policy_with_an_unknown_guardrail_names_the_file_and_what_is_known(
     with pytest.raises(InvalidManifest) as refused:
         policy_of("production", wrong, METRICS, Budgets())
     assert refused.value.path == "envs/production/support.yaml"
-    assert "strategy.canary.guardrails names ['errors', 'latency']" in refused.value.problem
+    assert "the strategy's guardrails name ['errors', 'latency']" in refused.value.problem
     assert "['error', 'prompt_injection', 'resolved']" in refused.value.problem
 
 

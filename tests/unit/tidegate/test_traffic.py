@@ -7,8 +7,9 @@ import msgspec
 import pytest
 
 from tidegate.domain.intent import AgentRelease
-from tidegate.domain.release import Release, Traffic, traffic_of
+from tidegate.domain.release import Release
 from tidegate.domain.state import BadVersion, Phase, ReleaseState
+from tidegate.domain.traffic import Traffic, traffic_of
 
 Make = Callable[..., Any]
 DEPLOY, LATER = "d" * 40, "e" * 40

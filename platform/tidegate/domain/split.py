@@ -41,8 +41,8 @@ def log_e_outcomes_missing(evidence: Evidence) -> float:
     )
     lost = [
         IncidentStratum(
-            candidate=stage.candidate.closed - stage.candidate.reported,
-            baseline=stage.baseline.closed - stage.baseline.reported,
+            candidate=max(0, stage.candidate.closed - stage.candidate.reported),
+            baseline=max(0, stage.baseline.closed - stage.baseline.reported),
             share=stage.share,
         )
         for stage in stages

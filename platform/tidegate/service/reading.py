@@ -1,0 +1,234 @@
+"""Reading one commit of the manifest repository: documents, and what they say must be served.
+
+Documents are kept by the identity of their content: a new commit costs what it changed.
+"""
+
+import threading
+from collections import OrderedDict
+from collections.abc import Iterable
+from typing import cast
+
+import msgspec
+
+from tidegate.domain import manifest_files as files
+from tidegate.domain.agent_version import AgentVersion
+from tidegate.domain.errors import InvalidManifest
+from tidegate.domain.evidence import Orders
+from tidegate.domain.flag import FeatureFlag, compile_flag, flag_path
+from tidegate.domain.installation import Installation
+from tidegate.domain.intent import AgentRelease
+from tidegate.domain.layer import layer_slice
+from tidegate.domain.metrics import Metrics
+from tidegate.domain.orders import RolloutOrders
+from tidegate.domain.policy import Policy, policy_of
+from tidegate.domain.release import Release
+from tidegate.domain.segment import Segment, compile_segments, segment_path
+from tidegate.domain.state import ReleaseState
+from tidegate.domain.traffic import Traffic, traffic_of
+from tidegate.domain.version_diff import diff, is_forward_only
+from tidegate.domain.write_back import Deploy
+from tidegate.service.ports import ManifestRepository
+from tidegate_sdk.allocation import Slice
+from tidegate_sdk.flags import CompiledFlag
+from tidegate_sdk.rules import Segments
+
+_REMEMBERED_DOCUMENTS = 50_000
+
+
+class ManifestReader:
+    """Reads the files of one environment.
+
+    Args:
+        repository: the clone.
+        environment: the environment.
+    """
+
+    def __init__(self, repository: ManifestRepository, environment: str) -> None:
+        self._repository = repository
+        self.environment = environment
+        self._documents: OrderedDict[tuple[str, str, str], msgspec.Struct] = OrderedDict()
+        self._segments: tuple[str, Segments] = ("", {})
+        self._lock = threading.Lock()
+
+    def agents(self, commit: str) -> list[str]:
+        """The agents that have a release."""
+        return self._stems(commit, f"envs/{self.environment}")
+
+    def flags(self, commit: str) -> list[str]:
+        """The feature flags."""
+        return self._stems(commit, f"envs/{self.environment}/flags")
+
+    def release(self, agent: str, commit: str) -> Release:
+        """An agent's release.
+
+        Raises:
+            InvalidManifest: a file that it needs is missing or cannot be read as what it must be.
+        """
+        intent_path = files.intent_path(self.environment, agent)
+        installation = self._required(commit, files.INSTALLATION_PATH, Installation)
+        intent = self._intent(commit, agent)
+        state = self._optional(commit, files.state_path(self.environment, agent), ReleaseState)
+        metrics = self._optional(commit, files.metrics_path(agent), Metrics) or Metrics(agent=agent)
+        attempt = self._repository.last_change(commit, intent_path)
+        traffic = traffic_of(intent, state, attempt, self._version_before(attempt, intent_path))
+        versions = self._versions(commit, agent, _versions_of(intent, state, traffic))
+        policy = policy_of(self.environment, intent, metrics, installation.budgets)
+        return Release(
+            environment=self.environment,
+            agent=agent,
+            commit=commit,
+            attempt=attempt,
+            intent=intent,
+            state=state,
+            traffic=traffic,
+            policy=self._with_memory(policy, traffic, versions, commit),
+            watched=metrics.watched,
+            window_s=metrics.window_s,
+            versions=versions,
+            orders=self._orders(commit, agent, attempt),
+            holdout=self._holdout(installation),
+            layer=_layer(intent_path, intent, installation),
+            segments=self.segments(commit),
+        )
+
+    def flag(self, flag: str, commit: str) -> CompiledFlag:
+        """A feature flag.
+
+        Raises:
+            InvalidManifest: its file, or a segment that it names, cannot be read.
+        """
+        path = flag_path(self.environment, flag)
+        document = self._required(commit, path, FeatureFlag)
+        if document.flag != flag:
+            raise InvalidManifest(path, f"flag is {document.flag!r}, but the file says {flag!r}")
+        installation = self._required(commit, files.INSTALLATION_PATH, Installation)
+        holdout = self._holdout(installation)
+        return compile_flag(path, document, self.segments(commit), holdout)
+
+    def segments(self, commit: str) -> Segments:
+        """Matchers of all segments.
+
+        Raises:
+            InvalidManifest: a segment cannot be read.
+        """
+        known, compiled = self._segments
+        if known != commit:
+            documents = {
+                name: self._required(commit, segment_path(name), Segment)
+                for name in self._stems(commit, "segments")
+            }
+            compiled = compile_segments(documents)
+            self._segments = (commit, compiled)
+        return compiled
+
+    def deploy_of(self, release: Release) -> Deploy:
+        """The commit that began a release's attempt, and what INTENT was before it.
+
+        Raises:
+            InvalidManifest: there was no INTENT before; nothing to return to.
+        """
+        info = self._repository.info(release.attempt)
+        path = files.intent_path(release.environment, release.agent)
+        before = self._repository.read(info.parent, path) if info.parent else None
+        if before is None:
+            raise InvalidManifest(
+                path, f"{info.commit[:12]} created it; there is nothing to revert to"
+            )
+        return Deploy(commit=info.commit, subject=info.subject, intent_before=before)
+
+    def _intent(self, commit: str, agent: str) -> AgentRelease:
+        path = files.intent_path(self.environment, agent)
+        intent = self._required(commit, path, AgentRelease)
+        if intent.agent != agent or not files.is_name(agent):
+            raise InvalidManifest(
+                path, f"agent is {intent.agent!r}, but the file's name says {agent!r}"
+            )
+        return intent
+
+    def _orders(self, commit: str, agent: str, attempt: str) -> Orders:
+        path = files.orders_path(self.environment, agent)
+        found = self._optional(commit, path, RolloutOrders)
+        return (found or RolloutOrders(agent=agent, attempt="")).for_attempt(attempt)
+
+    def _holdout(self, installation: Installation) -> Slice | None:
+        holdout = installation.holdouts.get(self.environment)
+        return None if holdout is None else holdout.slice(self.environment)
+
+    def _with_memory(
+        self,
+        policy: Policy,
+        traffic: Traffic,
+        versions: dict[str, AgentVersion],
+        commit: str,
+    ) -> Policy:
+        """The policy, knowing whether the candidate's memory can be taken back."""
+        if traffic.candidate is None:
+            return policy
+        found = diff(
+            versions[traffic.baseline],
+            versions[traffic.candidate],
+            lambda path: self._repository.read(commit, path),
+        )
+        return msgspec.structs.replace(policy, forward_only=is_forward_only(found))
+
+    def _versions(
+        self, commit: str, agent: str, names: Iterable[str | None]
+    ) -> dict[str, AgentVersion]:
+        return {
+            name: self._required(commit, files.version_path(agent, name), AgentVersion)
+            for name in sorted({name for name in names if name is not None})
+        }
+
+    def _version_before(self, attempt: str, path: str) -> str | None:
+        """The version that INTENT named before an attempt; None if it cannot be known."""
+        parent = self._repository.info(attempt).parent
+        if parent is None:
+            return None
+        try:
+            before = self._optional(parent, path, AgentRelease)
+        except InvalidManifest:
+            return None
+        return before.version if before is not None else None
+
+    def _stems(self, commit: str, folder: str) -> list[str]:
+        return [name.removesuffix(".yaml") for name in self._repository.names(commit, folder)]
+
+    def _optional(self, commit: str, path: str, kind: type[files.D]) -> files.D | None:
+        blob = self._repository.blob(commit, path)
+        if blob is None:
+            return None
+        key = (kind.__name__, path, blob)
+        with self._lock:
+            known = self._documents.get(key)
+        if known is not None:
+            return cast("files.D", known)
+        content = self._repository.read(commit, path) or b""
+        document = files.parse(path, content, kind)
+        with self._lock:
+            self._documents[key] = document
+            while len(self._documents) > _REMEMBERED_DOCUMENTS:
+                self._documents.popitem(last=False)
+        return document
+
+    def _required(self, commit: str, path: str, kind: type[files.D]) -> files.D:
+        found = self._optional(commit, path, kind)
+        if found is None:
+            raise InvalidManifest(path, "is missing at this commit; add it, or name another")
+        return found
+
+
+def _versions_of(
+    intent: AgentRelease, state: ReleaseState | None, traffic: Traffic
+) -> Iterable[str | None]:
+    """Every version that a unit may be served by this commit."""
+    before = state.window[1:2] if state is not None else ()
+    forced = (each.version for each in intent.forced)
+    arms = (each.version for each in traffic.arms)
+    return (traffic.baseline, traffic.candidate, *before, *forced, *arms)
+
+
+def _layer(path: str, intent: AgentRelease, installation: Installation) -> Slice | None:
+    plan = intent.strategy.ab
+    if plan is None or plan.layer is None:
+        return None
+    return layer_slice(path, plan.layer, installation.layers)
