@@ -21,6 +21,7 @@ from anytime.ongoing import OngoingStratum, UnitEvent, harm_stratum, non_inferio
 from anytime.paths import IncidentPath, OutcomePath
 from anytime.prediction_powered import LabelledScores, PowerTuned
 from anytime.quantile_sequence import ValueCounts
+from anytime.quantile_tests import QuantileStratum, QuantileTest, quantile_test
 from anytime.ratio_metric import Scale
 
 Anything: TypeAlias = st.SearchStrategy[Any]
@@ -76,7 +77,7 @@ NOT_FINITE = [math.nan, math.inf, -math.inf]
 FINITE = st.sampled_from([0.0, 1.0, -1.0, TINY, -1e-300, 1e-12, 1e9, -1e150, 1e155, 1e300, -HUGE])
 REAL = _rarely(NOT_FINITE, FINITE | st.floats(-100.0, 100.0))
 LOG_E = _rarely(
-    [math.nan], st.sampled_from([-math.inf, math.inf, -HUGE, HUGE, 0.0]) | st.floats(-1e3, 1e3)
+    [math.nan], st.sampled_from([-math.inf, math.inf, -1e300, 1e300, 0.0]) | st.floats(-1e3, 1e3)
 )
 NOT_VECTORS = [[], [[]], [[1.0], [2.0]], [[[1.0]]], 3.0, [1.0, math.nan]]
 VECTOR = _rarely(NOT_VECTORS, _few(FINITE | st.floats(-10.0, 10.0), most=6))
@@ -131,7 +132,7 @@ DETECTOR = st.builds(
     LOG_E,
     st.none() | _few(LOG_E, least=1, most=8),
 )  # fmt: skip
-RULE = st.sampled_from(["shiryaev-roberts", "cusum"])
+RULE = _rarely(["shiryaev", ""], st.sampled_from(["shiryaev-roberts", "cusum"]))
 STAGE = st.builds(
     lambda stage, candidate, baseline, log_ratio: stage._replace(
         candidate=candidate,
@@ -204,7 +205,22 @@ BINS = _few(st.tuples(st.integers(0, 4167), st.integers(1, 10**15)), most=5).map
     lambda pairs: tuple(sorted(dict(pairs).items()))
 )
 VALUES = _made(ValueCounts, BINS)
+QUANTILE_STRATA = _few(st.builds(QuantileStratum, VALUES, VALUES, LEVEL), most=3)
+QUANTILE_TEST = _made(
+    lambda strata, at, planned, alpha, scale: quantile_test(
+        strata, at=at, planned=planned, alpha=alpha, scale=scale
+    ),
+    QUANTILE_STRATA,
+    LEVEL,
+    POSITIVE,
+    LEVEL,
+    st.sampled_from(Scale),
+)
 NO_BINS = [((-1, 1),), ((4168, 1),), ((3, 1), (3, 1)), ((1, 0),), ((1, math.nan),), ((1, 1.5),)]
+
+
+def _parts(test: QuantileTest) -> tuple[Any, ...]:
+    return test.estimate, test.units, test.scale, test.curves, test.opposite
 
 
 def _has_two(stratum: MeanStratum) -> bool:
@@ -223,13 +239,15 @@ def _batch(draw: st.DrawFn) -> tuple[tuple[Any, ...], dict[str, Any]]:
     return tuple(columns), {"probability": chance}
 
 
+def _matrix(columns: int) -> Anything:
+    """Two rows, mostly of as many numbers as there are columns."""
+    row = _few(REAL, least=columns, most=columns)
+    return _rarely([[1.0], [[]], [[1.0] * 5]], _few(row, least=2, most=2))
+
+
 SQUARE = _rarely(
     [((1.0, 2.0),), ((-1.0,),), ((math.nan,),), ()],
     st.sampled_from([((0.0,),), ((1e300,),), ((2.0, 1.0), (1.0, 2.0)), ((1.0, 5.0), (5.0, 1.0))]),
-)
-MATRIX = _rarely(
-    [[1.0], [[]], [[1.0, math.nan]], [[1.0] * 5]],
-    st.integers(1, 3).flatmap(lambda d: _few(_few(FINITE, least=d, most=d), least=1, most=2)),
 )
 PLANNED = {"planned": POSITIVE, "alpha": LEVEL}
 POWER = {"power": LEVEL, "share": LEVEL, "alpha": LEVEL}
@@ -247,6 +265,7 @@ INPUTS: dict[str, Call] = {
     "bernoulli.lower_rate": _of_units(alpha=LEVEL),
     "bernoulli.upper_rate": _of_units(alpha=LEVEL),
     "e_detector.alarmed": _call(DETECTOR, run_length=POSITIVE),
+    "e_detector.check_detector": _call(DETECTOR),
     "e_detector.follow": _call(DETECTOR, _few(st.builds(Outcomes, COUNT, ONE_BY_ONE))),
     "e_detector.known": _call(LEVEL, rule=RULE),
     "e_detector.learnt": _of_units(miss=LEVEL, rule=RULE),
@@ -259,6 +278,7 @@ INPUTS: dict[str, Call] = {
     "fixed_horizon.proportions_units": _call(LEVEL, LEVEL, **POWER),
     "mean_difference.ArmMoments": _call(MOMENTS, COUNT),
     "mean_difference.ArmMoments.__add__": _call(_arm(2), _arm(2) | _arm(1)),
+    "mean_difference.check_effect": _call(EFFECT),
     "mean_difference.check_level": _call(st.just("alpha"), LEVEL),
     "mean_difference.counted_strata": _call(MEAN_STRATA),
     "mean_difference.half_width": _call(REAL.map(abs), POSITIVE, **PLANNED),
@@ -288,7 +308,11 @@ INPUTS: dict[str, Call] = {
     "moments.Moments.columns": _call(MOMENTS),
     "moments.Moments.empty": _call(st.integers(-1, 4)),
     "moments.Moments.from_floats": _call(_few(REAL, most=8)),
-    "moments.Moments.mapped": _call(MOMENTS, MATRIX, _few(REAL, most=2)),
+    "moments.Moments.mapped": st.integers(1, 3).flatmap(
+        lambda d: _call(
+            _moments(d), _matrix(d), _rarely([[1.0], [math.nan]], _few(REAL, least=2, most=2))
+        )
+    ),
     "moments.Moments.of": _call(VECTOR),
     "moments.Moments.to_floats": _call(MOMENTS),
     "moments.Moments.variance": _call(MOMENTS, st.integers(-1, 3)),
@@ -300,6 +324,7 @@ INPUTS: dict[str, Call] = {
     "multiplicity.log_mean": _call(_few(LOG_E)),
     "multiplicity.weighted_thresholds": _call(LEVEL, _few(POSITIVE)),
     "ongoing.carried": _call(_few(STAGE)),
+    "ongoing.check_stage": _call(STAGE),
     "ongoing.exposed": _call(STAGE, candidate=COUNT, baseline=COUNT),
     "ongoing.follow": _call(STAGE, _few(EVENT)),
     "ongoing.harm_stratum": _call(null_ratio=POSITIVE, mixture=MIXTURE),
@@ -314,6 +339,12 @@ INPUTS: dict[str, Call] = {
     "paths.log_e_mismatch": _call(INCIDENT_PATHS),
     "paths.log_e_non_inferior_incidents": _call(INCIDENT_PATHS, margin=POSITIVE),
     "paths.log_e_non_inferior_outcomes": _call(OUTCOME_PATHS, margin=LEVEL),
+    "paths.log_e_of_lower_ratio": _call(
+        INCIDENT_PATHS, ratios=_few(POSITIVE, least=2, most=2).map(np.asarray)
+    ),
+    "paths.log_e_of_upper_rate": _call(
+        incidents=PATH, units=PATH, rates=_few(LEVEL, least=2, most=2).map(np.asarray)
+    ),
     "paths.log_mean": _call(_few(_few(LOG_E, least=2, most=3).map(np.asarray))),
     "prediction_powered.LabelledScores": _call(MOMENTS, COUNT),
     "prediction_powered.LabelledScores.__add__": _call(LABELS, LABELS),
@@ -327,12 +358,21 @@ INPUTS: dict[str, Call] = {
     "quantile_sequence.ValueCounts": _call(_rarely(NO_BINS, BINS)),
     "quantile_sequence.ValueCounts.__add__": _call(VALUES, VALUES),
     "quantile_sequence.ValueCounts.units": _call(VALUES),
+    "quantile_sequence.check_quantile": _call(LEVEL),
     "quantile_sequence.quantile_comparison": _call(
         VALUES, VALUES, at=LEVEL, share=LEVEL, **PLANNED
     ),
     "quantile_sequence.quantile_sequence": _call(VALUES, at=LEVEL, **PLANNED),
+    "quantile_sequence.sample_quantile": _call(VALUES, LEVEL),
     "quantile_sequence.value_counts": _call(
         _rarely(NOT_VECTORS, _few(_rarely([-1.0, math.nan, math.inf], AT_LEAST_0)))
+    ),
+    "quantile_tests.QuantileTest": st.tuples(QUANTILE_TEST.map(_parts), st.just({})),
+    "quantile_tests.QuantileTest.log_e_greater": _call(QUANTILE_TEST, REAL),
+    "quantile_tests.QuantileTest.lower_limit": _call(QUANTILE_TEST, LEVEL),
+    "quantile_tests.QuantileTest.mirrored": _call(QUANTILE_TEST),
+    "quantile_tests.quantile_test": _call(
+        QUANTILE_STRATA, at=LEVEL, scale=st.sampled_from(Scale), **PLANNED
     ),
     "ramp.excess_limit": _call(_few(INCIDENTS), **RAMP),
     "ramp.largest_share": _call(excess=REAL, units=COUNT, budget=POSITIVE),

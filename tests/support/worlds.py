@@ -9,10 +9,12 @@ from tidegate.adapters.control_database import ControlDatabase
 from tidegate.adapters.duckdb_events import DuckDBEvents
 from tidegate.adapters.git_manifest import GitManifest
 from tidegate.demo.sample_manifest import SampleManifest
+from tidegate.domain.assignment import Assignment
 from tidegate.domain.events import Event, Kind, attribute
 from tidegate.domain.record import DecisionRecord, from_json
 from tidegate.domain.release import Release
 from tidegate.domain.switch import Health
+from tidegate.service.assigning import Assigner
 from tidegate.service.engine import Engine
 from tidegate.service.rollout_views import RolloutViews
 from tidegate.service.served_manifest import ServedManifest
@@ -64,6 +66,7 @@ class World:
         self.engine = Engine(
             self.repository, self.manifest, self.events, self.control, self.clock, self.probe
         )
+        self.assigner = Assigner(self.manifest, self.events, self.control, self.clock)
         self.views = RolloutViews(
             self.repository, self.manifest, self.events, self.control, self.clock
         )
@@ -85,6 +88,10 @@ class World:
     @property
     def release(self) -> Release:
         return self.manifest.release(AGENT)
+
+    def assigned(self, unit: str, conversation: str | None = None) -> Assignment:
+        """What the service answers to a unit that asks."""
+        return self.assigner.assign(AGENT, unit, {}, conversation).assignment
 
     def expose(self, units: list[str]) -> None:
         """Units meet whatever version is served to them now."""

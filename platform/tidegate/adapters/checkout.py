@@ -96,7 +96,7 @@ class Checkout:
         """Undo what a commit did to one path; by `git revert` where that does just this."""
         parents, changed = self._parents(commit), self._changed(commit)
         if len(parents) == 1 and changed == [path] and self._is_index_clean():
-            self._git_revert(commit)
+            self._git_revert(commit, path)
             return self._head()
         before = self.tree(parents[0]).read(path) if parents else None
         if before is None:
@@ -183,11 +183,12 @@ class Checkout:
         if person_git.maybe(self.top, "checkout", "--quiet", "HEAD", "--", path) is None:
             (self.top / path).unlink(missing_ok=True)
 
-    def _git_revert(self, commit: str) -> None:
+    def _git_revert(self, commit: str, path: str) -> None:
         try:
             person_git.run(self.top, "revert", "--no-edit", commit)
-        except RepositoryError:
-            person_git.maybe(self.top, "revert", "--abort")
+        except BaseException:
+            person_git.maybe(self.top, "revert", "--quit")
+            self._put_back(path)
             raise
 
     def _revert_message(self, commit: str, parents: list[str]) -> str:

@@ -85,34 +85,45 @@ GROUP BY step, arm ORDER BY step, arm
 # that may still have one: were each counted as it arrives, an arm that answers more slowly would
 # look like one that succeeds less often.
 REPORTS = """
-WITH reported AS (
-    SELECT unit, step, arm, kind, name, value FROM unit_reports
-    WHERE rollout = $rollout AND arm IS NOT NULL AND seq <= $seq
+WITH reports AS NOT MATERIALIZED (
+    SELECT * FROM unit_reports WHERE rollout = $rollout AND arm IS NOT NULL AND seq <= $seq
 ),
-newcomers AS (
-    SELECT unit, seq, received_at FROM unit_exposures
-    WHERE rollout = $rollout AND newcomer AND seq <= $seq
+newcomers AS NOT MATERIALIZED (
+    SELECT * FROM unit_exposures WHERE rollout = $rollout AND newcomer AND seq <= $seq
+),
+in_window AS (SELECT unit, seq FROM newcomers WHERE received_at >= $closed_before),
+lately AS (
+    SELECT unit, kind, name FROM reports WHERE seq > (SELECT min(seq) FROM in_window)
 ),
 at_work AS (
-    SELECT newcomers.unit, newcomers.seq FROM newcomers ANTI JOIN reported ON (
-        reported.unit = newcomers.unit AND reported.kind = 'safety' AND reported.name = 'error'
-    )
-    WHERE newcomers.received_at >= $closed_before
+    SELECT unit, seq FROM in_window
+    ANTI JOIN (SELECT unit FROM lately WHERE kind = 'safety' AND name = 'error') USING (unit)
 ),
 awaited AS (
-    SELECT goals.name, min(at_work.seq) AS seq
-    FROM at_work CROSS JOIN (SELECT DISTINCT name FROM reported WHERE kind = 'outcome') AS goals
-    ANTI JOIN reported ON (
-        reported.unit = at_work.unit AND reported.kind = 'outcome' AND reported.name = goals.name
-    )
-    GROUP BY goals.name
+    SELECT name, min(seq) AS seq FROM (
+        SELECT unit, seq, name
+        FROM at_work CROSS JOIN (SELECT DISTINCT name FROM reports WHERE kind = 'outcome')
+    ) ANTI JOIN (SELECT unit, name FROM lately WHERE kind = 'outcome') USING (unit, name)
+    GROUP BY name
+),
+first AS (SELECT coalesce(min(seq), $seq) AS seq FROM awaited),
+too_early AS (
+    SELECT later.unit, 'outcome' AS kind, awaited.name
+    FROM (SELECT unit, seq FROM newcomers WHERE seq > (SELECT seq FROM first)) AS later
+    JOIN awaited ON later.seq > awaited.seq
+),
+counted AS (
+    SELECT step, arm, kind, name, value FROM reports WHERE seq <= (SELECT seq FROM first)
+    UNION ALL
+    SELECT step, arm, kind, name, value FROM (
+        SELECT * FROM reports WHERE seq > (SELECT seq FROM first)
+    ) ANTI JOIN too_early USING (unit, kind, name)
 )
-SELECT step, arm, kind, reported.name,
+SELECT step, arm, kind, name,
        count(*) FILTER (kind = 'safety' OR value >= 0.5),
        count(*) FILTER (kind = 'outcome' AND value < 0.5)
-FROM reported JOIN newcomers USING (unit) LEFT JOIN awaited ON (awaited.name = reported.name)
-WHERE kind = 'safety' OR awaited.seq IS NULL OR newcomers.seq < awaited.seq
-GROUP BY step, arm, kind, reported.name ORDER BY step, arm, kind, reported.name
+FROM counted
+GROUP BY step, arm, kind, name ORDER BY step, arm, kind, name
 """
 
 # Who was at risk just before each first incident: units exposed in its stage that had none before.

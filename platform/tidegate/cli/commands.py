@@ -1,19 +1,17 @@
 """The commands a person has: serve, run, demo, diff, simulate."""
 
 import logging
-from collections.abc import Callable
-from functools import wraps
 from pathlib import Path
-from typing import ParamSpec
 
 import click
 
 from tidegate.cli.differences import diff_command
+from tidegate.cli.manifest_commands import MANIFEST_COMMANDS
+from tidegate.cli.plain_errors import with_plain_errors
+from tidegate.cli.planning import plan_command
 from tidegate.cli.simulation import simulate_command
-from tidegate.domain.errors import TidegateError
 from tidegate.settings import Settings
 
-P = ParamSpec("P")
 _LOG_FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 
 
@@ -21,19 +19,6 @@ _LOG_FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 @click.version_option(package_name="tidegate")
 def main() -> None:
     """Release new versions of AI agents safely, with git as the record of every decision."""
-
-
-def _with_plain_errors(command: Callable[P, None]) -> Callable[P, None]:
-    """Our own errors are messages for people, not stack traces."""
-
-    @wraps(command)
-    def guarded(*args: P.args, **kwargs: P.kwargs) -> None:
-        try:
-            command(*args, **kwargs)
-        except TidegateError as error:
-            raise click.ClickException(str(error)) from error
-
-    return guarded
 
 
 @main.command()
@@ -53,7 +38,7 @@ def _with_plain_errors(command: Callable[P, None]) -> Callable[P, None]:
 @click.option(
     "--poll", "poll_s", type=float, default=2.0, show_default=True, help="Seconds between fetches."
 )
-@_with_plain_errors
+@with_plain_errors
 def serve(
     data_dir: Path,
     manifest: str,
@@ -120,7 +105,7 @@ def _serve(settings: Settings) -> None:
 )
 @click.option("--port", type=int, help="Port of the service; a free one if not given.")
 @click.option("--pace", type=float, help="Units per second; as fast as it goes with --runs.")
-@_with_plain_errors
+@with_plain_errors
 def demo(
     runs: Path | None,
     baseline: str | None,
@@ -170,7 +155,7 @@ def demo(
 )
 @click.option("--port", type=int, default=8080, show_default=True, help="Port of the service.")
 @click.option("--dashboard-port", type=int, default=8501, show_default=True)
-@_with_plain_errors
+@with_plain_errors
 def run(data_dir: Path, manifest: str | None, port: int, dashboard_port: int) -> None:
     """Run service, engine and dashboard until Ctrl-C."""
     from tidegate.demo.running import run_until_interrupted
@@ -179,4 +164,7 @@ def run(data_dir: Path, manifest: str | None, port: int, dashboard_port: int) ->
 
 
 main.add_command(diff_command)
+main.add_command(plan_command)
 main.add_command(simulate_command)
+for command in MANIFEST_COMMANDS:
+    main.add_command(command)

@@ -26,6 +26,8 @@ def _numbers(_context: click.Context, _parameter: click.Parameter, text: str | N
 @click.option("--ramp", callback=_numbers, help="Shares instead of --share, such as 0.01,0.05,0.5.")
 @click.option("--step-units", type=int, default=2000, show_default=True, help="Units a step.")
 @click.option("--drift", callback=_numbers, help="FROM,TO: the baseline's rate over the rollout.")
+@click.option("--risk-budget", type=float, help="Excess incidents until the next look; no --ramp.")
+@click.option("--look-units", type=click.IntRange(min=1), default=2000, show_default=True)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def simulate_command(
     baseline_rate: float,
@@ -38,12 +40,15 @@ def simulate_command(
     ramp: list[float],
     step_units: int,
     drift: list[float],
+    risk_budget: float | None,
+    look_units: int,
     as_json: bool,
 ) -> None:
     """Run many rollouts on generated traffic through the rule that decides real ones.
 
     Rates, shares and drift are fractions: 0.01 is 1 %. With --share the question is when harm is
-    seen; with --ramp the steps advance and the last one promotes.
+    seen; with --ramp the steps advance and the last one promotes; with --risk-budget the share
+    follows the evidence, so that the worst case until the next --look-units stays within it.
     """
     if drift and len(drift) != 2:  # noqa: PLR2004 - FROM and TO
         raise click.UsageError("--drift takes two rates, FROM,TO")
@@ -52,10 +57,12 @@ def simulate_command(
             metric=metric,
             baseline_rate=baseline_rate,
             candidate_rate=candidate_rate,
-            shares=tuple(ramp) or (share,),
+            shares=tuple(ramp) if ramp or risk_budget is not None else (share,),
             units=units,
             step_units=step_units,
             drift=(drift[0], drift[1]) if drift else None,
+            risk_budget=risk_budget,
+            look_units=look_units,
         )
     except ValueError as error:
         raise click.UsageError(str(error)) from error

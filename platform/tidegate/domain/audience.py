@@ -15,7 +15,7 @@ import msgspec
 from tidegate.domain.document import Document
 from tidegate_sdk import predicates, rules
 from tidegate_sdk.enrolment import Forced
-from tidegate_sdk.predicates import Predicate, Scalar
+from tidegate_sdk.predicates import LARGEST_INTEGER, Predicate, Scalar
 from tidegate_sdk.semantic_version import version_bounds
 
 
@@ -51,7 +51,7 @@ class AttributeTest(Document, frozen=True, kw_only=True):
         _check_list("in", self.in_ or ())
         _check_list("notIn", self.not_in or ())
         for name, bound in zip(("gt", "gte", "lt", "lte"), self._bounds, strict=True):
-            _check_finite(name, bound)
+            _check_number(name, bound)
         if self.semver is not None:
             version_bounds(self.semver)
         if not list(self.predicates()):
@@ -199,7 +199,7 @@ def _check_wanted(key: str, wanted: Wanted) -> None:
     if isinstance(wanted, tuple):
         _check_list(key, wanted)
     elif not isinstance(wanted, AttributeTest):
-        _check_finite(key, wanted)
+        _check_number(key, wanted)
 
 
 def _check_list(name: str, values: tuple[Scalar, ...]) -> None:
@@ -210,9 +210,12 @@ def _check_list(name: str, values: tuple[Scalar, ...]) -> None:
         )
     if predicates.kind_of(values) is predicates.is_number:
         for each in values:
-            _check_finite(name, each)
+            _check_number(name, each)
 
 
-def _check_finite(name: str, value: Scalar | None) -> None:
+def _check_number(name: str, value: Scalar | None) -> None:
+    """Refuse a number that does not reach every process as the same number."""
     if isinstance(value, float) and not math.isfinite(value):
         raise ValueError(f"{name} is {value}, must be a finite number")
+    if isinstance(value, int) and abs(value) > LARGEST_INTEGER:
+        raise ValueError(f"{name} is {value}, must be at most {LARGEST_INTEGER} from zero")

@@ -1,6 +1,5 @@
 """The canary strategy: a share of the units at a time, step by step or by a budget of risk."""
 
-
 from itertools import pairwise
 from typing import Literal
 

@@ -18,6 +18,12 @@ def stage_text(policy: Policy, index: int) -> str:
 
 
 def subject_of(record: DecisionRecord, state: ReleaseState) -> str:
+    """The subject of a decision's commit.
+
+    Args:
+        record: the decision.
+        state: STATE after it.
+    """
     return f"{record.agent}: {_deed(record, state)}"
 
 

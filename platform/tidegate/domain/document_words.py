@@ -12,6 +12,7 @@ from tidegate.domain.document import Document
 
 _SECTION: Final = re.compile(r"^([A-Z][a-z]+):$", re.MULTILINE)
 _ENTRY: Final = re.compile(r"^    ((?:\w+, )*\w+): ", re.MULTILINE)
+_PATH: Final = re.compile(r"^`[^`]*`[:,] ")
 _SNAKE: Final = re.compile(r"`[a-z]+(?:_[a-z]+)+`")
 _COMMON: Final = {
     "api_version": "the form that this file has.",
@@ -24,8 +25,9 @@ _COMMON: Final = {
 
 @cache
 def summary(kind: type[Document]) -> str:
-    """What a document is: its docstring without the sections."""
-    return _one_paragraph(_SECTION.split(_docstring(kind))[0])
+    """What a document is: its docstring, without the path that it begins with and the sections."""
+    text = _one_paragraph(_PATH.sub("", _SECTION.split(_docstring(kind))[0]))
+    return text[:1].upper() + text[1:]
 
 
 @cache

@@ -1,22 +1,23 @@
 """`envs/<env>/flags/<flag>.yaml`: code in production behind a toggle."""
 
-import math
 import re
 from collections.abc import Iterator
 from datetime import date
+from itertools import chain
 from typing import Any
 
 from tidegate.domain.audience import Condition
 from tidegate.domain.document import API_VERSION, ApiVersion, Document
 from tidegate.domain.errors import InvalidManifest
+from tidegate.domain.json_values import check_json
 from tidegate.domain.portions import Portion, allocation_of
 from tidegate_sdk import flags
 from tidegate_sdk.allocation import Allocation, Slice
 from tidegate_sdk.flags import CompiledFlag, FlagSpec, FlagType
+from tidegate_sdk.predicates import LARGEST_INTEGER, is_boolean, is_number, is_text
 from tidegate_sdk.rules import Segments
 
 _KEY = re.compile(r"[a-z0-9._:-]{1,100}")
-_LARGEST = 2**53 - 1  # beyond it a JSON reader in another language may get another number
 
 
 class FlagRule(Document, frozen=True, kw_only=True):
@@ -166,44 +167,33 @@ def _check_value(place: str, kind: FlagType, value: Any) -> None:
     problem = _problem(kind, value)
     if problem is not None:
         raise ValueError(f"{place} is {value!r}, {problem}")
+    check_json(place, value)
+    too_large = next((each for each in _integers(value) if abs(each) > LARGEST_INTEGER), None)
+    if too_large is not None:
+        raise ValueError(f"{place} holds {too_large}, must be at most {LARGEST_INTEGER} from zero")
 
 
 def _problem(kind: FlagType, value: Any) -> str | None:
     """What is wrong with a value for its type, if anything."""
     match kind:
         case "boolean":
-            return None if isinstance(value, bool) else "must be true or false"
+            return None if is_boolean(value) else "must be true or false"
         case "string":
-            return None if isinstance(value, str) else "must be a text; put quotes around it"
+            return None if is_text(value) else "must be a text; put quotes around it"
         case "integer":
-            fits = isinstance(value, int) and not isinstance(value, bool)
-            return _json_problem(value) if fits else "must be a whole number without a point"
+            fits = is_number(value) and isinstance(value, int)
+            return None if fits else "must be a whole number without a point"
         case "float":
-            fits = isinstance(value, int | float) and not isinstance(value, bool)
-            return _json_problem(value) if fits else "must be a number"
+            return None if is_number(value) else "must be a number"
         case "object":
-            return _json_problem(value) if isinstance(value, dict) else "must be a mapping"
+            return None if isinstance(value, dict) else "must be a mapping"
 
 
-def _json_problem(value: Any) -> str | None:
-    """What keeps a value from being the same JSON to every reader, if anything."""
+def _integers(value: Any) -> Iterator[int]:
     match value:
-        case None | bool() | str():
-            return None
         case int():
-            return None if abs(value) <= _LARGEST else f"must be at most {_LARGEST} from zero"
-        case float():
-            return None if math.isfinite(value) else "must be a finite number"
-        case list():
-            return next(filter(None, map(_json_problem, value)), None)
+            yield value
         case dict():
-            return _mapping_problem(value)
-        case _:
-            return f"holds {value!r}, which is no JSON; put quotes around it"
-
-
-def _mapping_problem(value: dict[Any, Any]) -> str | None:
-    odd = next((key for key in value if not isinstance(key, str)), None)
-    if odd is not None:
-        return f"has the key {odd!r}; put quotes around it"
-    return next(filter(None, map(_json_problem, value.values())), None)
+            yield from chain.from_iterable(map(_integers, value.values()))
+        case list():
+            yield from chain.from_iterable(map(_integers, value))

@@ -54,9 +54,9 @@ def versions_are_there(manifest: Manifest) -> Iterator[Finding]:
     """Every version that a release names has its file."""
     for file, intent in manifest.of(AgentRelease):
         for place, part in _parts(intent):
-            version = getattr(part, "version", None)
+            version = _field(part, "version")
             path = files.version_path(intent.agent, str(version))
-            if isinstance(version, str) and path not in manifest.paths:
+            if version is not None and path not in manifest.paths:
                 yield file.finding(_key(place, "version"), _no_version(manifest, intent, version))
 
 
@@ -81,7 +81,7 @@ def guardrails_are_defined(manifest: Manifest) -> Iterator[Finding]:
             continue  # it cannot be read, and its own finding says so
         known = [each.name for each in (metrics or Metrics(agent=intent.agent)).guardrails]
         for place, part in _parts(intent.strategy, "strategy"):
-            for number, name in enumerate(getattr(part, "guardrails", None) or ()):
+            for number, name in enumerate(_field(part, "guardrails") or ()):
                 if name not in known:
                     yield file.finding(
                         f"{place}.guardrails[{number}]",
@@ -207,6 +207,11 @@ def _parts(value: Any, place: str = "") -> Iterator[tuple[str, Document]]:
     elif isinstance(value, tuple):
         for number, each in enumerate(value):
             yield from _parts(each, f"{place}[{number}]")
+
+
+def _field(part: Document, name: str) -> Any:
+    """A field that a document has of its own; None if it has none of this name."""
+    return getattr(part, name) if name in part.__struct_fields__ else None
 
 
 def _key(place: str, name: str) -> str:

@@ -66,15 +66,7 @@ def _carried(release: Release, record: DecisionRecord) -> ReleaseState:
         reason=record.decision.reason,
         window=before.window if before is not None else (),
         bad=before.bad if before is not None else (),
-        previous=_previous(before, record.attempt),
     )
-
-
-def _previous(before: ReleaseState | None, attempt: str) -> str:
-    """The attempt before this one."""
-    if before is None:
-        return ""
-    return before.previous if before.attempt == attempt else before.attempt
 
 
 def _rolled_back(state: ReleaseState, record: DecisionRecord) -> ReleaseState:

@@ -34,6 +34,7 @@ class Release(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     Attributes:
         commit: the manifest commit this was read from.
         attempt: the commit that last changed INTENT.
+        previous: the attempt before that, if there was one.
         watched: names that are counted: the agent's guardrails and the three safety kinds.
         orders: what a person wants of this attempt.
         holdout: units that take part in no rollout of the environment.
@@ -45,6 +46,7 @@ class Release(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     agent: str
     commit: str
     attempt: str
+    previous: str | None = None
     intent: AgentRelease
     state: ReleaseState | None
     traffic: Traffic

@@ -15,7 +15,7 @@ from tidegate.domain.json_schema import (
     same,
 )
 
-_MOST_COMPARISONS: Final = 20_000
+_MOST_COMPARISONS: Final = 10_000
 _DEEPEST: Final = 80
 
 

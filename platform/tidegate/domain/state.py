@@ -49,7 +49,6 @@ class ReleaseState(Document, frozen=True, kw_only=True, tag_field="kind", tag="R
         dropped: arms of the experiment that did harm; their units are served the control.
         frozen: whether units that met the candidate must stay on it, because its memory cannot be
             read by the version before.
-        previous: the attempt before this one, which brought the stable version.
         window: versions that may be served at once without a ramp, newest first.
         bad: versions that were rolled back.
     """
@@ -68,7 +67,6 @@ class ReleaseState(Document, frozen=True, kw_only=True, tag_field="kind", tag="R
     reason: str = ""
     dropped: tuple[DroppedArm, ...] = ()
     frozen: bool = False
-    previous: str = ""
     window: tuple[str, ...] = ()
     bad: tuple[BadVersion, ...] = ()
 

@@ -63,9 +63,9 @@ def narrowings(before: Schema, after: Schema) -> tuple[Narrowing, ...]:
 
 def _compare(before: Schema, after: Schema, walk: Walk) -> Iterator[Narrowing]:
     """Narrowings from one schema to another, references followed."""
-    walk = walk.deeper()
     if walk.means_the_same(before, after):
         return
+    walk = walk.deeper()
     old, new = _followed(before, walk.roots[0]), _followed(after, walk.roots[1])
     if old is not before or new is not after:
         pair = canonical(old), canonical(new)

@@ -7,7 +7,8 @@ import yaml
 
 _PART: Final = re.compile(r"\.?([^.\[\]`$]+)|\[(\d+)\]")
 _PLACE: Final = re.compile(r"`(\$[^`]*)`$")
-_NAMED: Final = re.compile(r"unknown field `([^`]+)`|^(\w+) ")
+_UNKNOWN: Final = re.compile(r"unknown field `([^`]+)`")
+_FIRST_WORD: Final = re.compile(r"^(\w+) ")
 
 
 def line_of(content: bytes, key: str) -> int | None:
@@ -46,9 +47,8 @@ def line_of_problem(content: bytes, problem: str) -> int | None:
     place = _PLACE.search(problem)
     if place is None:
         return None
-    named = _NAMED.search(problem)
-    key = next(filter(None, named.groups()), "") if named else ""
-    return line_of(content, f"{place[1]}.{key}" if key else place[1])
+    named = _UNKNOWN.search(problem) or _FIRST_WORD.search(problem)
+    return line_of(content, f"{place[1]}.{named[1]}" if named else place[1])
 
 
 def _inside(node: yaml.Node | None, name: str, index: str) -> tuple[int, yaml.Node] | None:

@@ -39,6 +39,18 @@ class History(Protocol):
 class Checkout(History, Protocol):
     """A person's checkout."""
 
+    def working_tree(self) -> Tree:
+        """The files as they lie there: tracked ones, and new ones that git does not ignore."""
+
+    def merged_in(self) -> list[str]:
+        """Commits that a merge under way brings in."""
+
+    def merge_base(self, one: str, other: str) -> str | None:
+        """The last commit that two have in common; None if there is none here."""
+
+    def between(self, base: str, commit: str, path: str) -> list[str]:
+        """Commits after `base` up to a commit that changed a path, on all sides of merges."""
+
     def is_clean(self, path: str) -> bool:
         """Whether a file is as it is at HEAD."""
 

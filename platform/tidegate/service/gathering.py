@@ -131,7 +131,7 @@ class EvidenceGatherer:
     ) -> Watched:
         """What the old environment taught: while the new one was in preview, and before that."""
         preview = learnt_of([stage.baseline for stage in stages], name)
-        previous = rollout_id(release.agent, release.state.previous if release.state else "")
+        previous = rollout_id(release.agent, release.previous or "")
         before = self._events.afterwards(
             previous, name, seq, since=_LONG_AGO, closed_before=closed_before
         )

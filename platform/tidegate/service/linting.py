@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from datetime import date
-from typing import Protocol
 
 from tidegate.domain.document_places import place_of
 from tidegate.domain.errors import RepositoryError
@@ -10,28 +9,12 @@ from tidegate.domain.intent import AgentRelease
 from tidegate.domain.lint_history import Past
 from tidegate.domain.linting import Finding, Manifest, manifest_of
 from tidegate.domain.rulebook import lint
-from tidegate.service.checkout_port import History, Tree
+from tidegate.service.checkout_port import Checkout, History, Tree
 
 _TRAILER = "Tidegate-Decision"
 
 
-class LintedCheckout(History, Protocol):
-    """What lint needs of a checkout."""
-
-    def working_tree(self) -> Tree:
-        """The files as they lie there."""
-
-    def merge_base(self, one: str, other: str) -> str | None:
-        """The last commit that two have in common."""
-
-    def between(self, base: str, commit: str, path: str) -> list[str]:
-        """Commits after `base` up to a commit that changed a path, on all sides of merges."""
-
-    def merged_in(self) -> list[str]:
-        """Commits that a merge under way brings in."""
-
-
-def lint_checkout(checkout: LintedCheckout, against: str, today: date) -> list[Finding]:
+def lint_checkout(checkout: Checkout, against: str, today: date) -> list[Finding]:
     """Every problem of a checkout as it lies there.
 
     Args:
@@ -87,7 +70,7 @@ def _manifest(tree: Tree) -> Manifest:
     return manifest_of(tree.paths, tree.read)
 
 
-def _base(checkout: LintedCheckout, against: str, head: str) -> str:
+def _base(checkout: Checkout, against: str, head: str) -> str:
     named = checkout.resolve(against)
     if named is None:
         raise RepositoryError(
@@ -119,7 +102,7 @@ def _changed_for_the_engine(one: Tree, other: Tree) -> set[str]:
     return {path for path in owned if one.read(path) != other.read(path)}
 
 
-def _uncommitted_edits(checkout: LintedCheckout, now: Tree, head: Tree) -> dict[str, str]:
+def _uncommitted_edits(checkout: Checkout, now: Tree, head: Tree) -> dict[str, str]:
     """Engine-owned files that are not as at HEAD, nor as a merge under way brings them."""
     changed = _changed_for_the_engine(now, head)
     merged = [checkout.tree(each) for each in checkout.merged_in()] if changed else []
@@ -130,7 +113,7 @@ def _uncommitted_edits(checkout: LintedCheckout, now: Tree, head: Tree) -> dict[
     }
 
 
-def _committed_edits(checkout: LintedCheckout, base: str, head: str) -> dict[str, str]:
+def _committed_edits(checkout: Checkout, base: str, head: str) -> dict[str, str]:
     """Engine-owned files that were changed since `base` in a commit that is no decision."""
     if base == head:
         return {}

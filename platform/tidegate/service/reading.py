@@ -70,7 +70,8 @@ class ManifestReader:
         state = self._optional(commit, files.state_path(self.environment, agent), ReleaseState)
         metrics = self._optional(commit, files.metrics_path(agent), Metrics) or Metrics(agent=agent)
         attempt = self._repository.last_change(commit, intent_path)
-        traffic = traffic_of(intent, state, attempt, self._version_before(attempt, intent_path))
+        before = self._repository.info(attempt).parent
+        traffic = traffic_of(intent, state, attempt, self._version_at(before, intent_path))
         versions = self._versions(commit, agent, _versions_of(intent, state, traffic))
         policy = policy_of(self.environment, intent, metrics, installation.budgets)
         return Release(
@@ -78,6 +79,7 @@ class ManifestReader:
             agent=agent,
             commit=commit,
             attempt=attempt,
+            previous=self._attempt_at(before, intent_path),
             intent=intent,
             state=state,
             traffic=traffic,
@@ -179,16 +181,21 @@ class ManifestReader:
             for name in sorted({name for name in names if name is not None})
         }
 
-    def _version_before(self, attempt: str, path: str) -> str | None:
-        """The version that INTENT named before an attempt; None if it cannot be known."""
-        parent = self._repository.info(attempt).parent
-        if parent is None:
+    def _attempt_at(self, commit: str | None, path: str) -> str | None:
+        """The attempt in force at a commit; None if there was no INTENT."""
+        if commit is None or self._repository.blob(commit, path) is None:
+            return None
+        return self._repository.last_change(commit, path)
+
+    def _version_at(self, commit: str | None, path: str) -> str | None:
+        """The version that INTENT named at a commit; None if it cannot be known."""
+        if commit is None:
             return None
         try:
-            before = self._optional(parent, path, AgentRelease)
+            found = self._optional(commit, path, AgentRelease)
         except InvalidManifest:
             return None
-        return before.version if before is not None else None
+        return found.version if found is not None else None
 
     def _stems(self, commit: str, folder: str) -> list[str]:
         return [name.removesuffix(".yaml") for name in self._repository.names(commit, folder)]

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from anytime import paths
 from anytime.paths import IncidentPath, OutcomePath
-from tidegate.domain.evidence import ArmCounts
+from tidegate.domain.metrics import Guardrail
 from tidegate.domain.risk_budget import SMALLEST_RAISE
 from tidegate.service.simulated_stage import Stage
 from tidegate.service.streams import Counts, Looks, Mask
@@ -62,20 +62,31 @@ def all_looks(_stage: Stage, looks: Looks) -> Worth:
 
 
 def _harm(stage: Stage, looks: Looks) -> Mask:
+    """Where the e-value of a guardrail's harm, or of its ceiling, reaches its threshold."""
     seen = np.zeros(len(looks.units), bool)
-    for place, guardrail in enumerate(stage.policy.guardrails):
-        near = stage.policy.log_harm_threshold(guardrail) - _NEAR
-        seen |= _Question(stage, looks, place).log_e_harm() >= near
+    guardrails, counted = stage.policy.guardrails, _Counted(stage, looks)
+    near = np.array([[stage.policy.log_harm_threshold(each) - _NEAR] for each in guardrails])
+    incidents = [k for k, each in enumerate(guardrails) if each.kind == "incident"]
+    outcomes = [k for k, each in enumerate(guardrails) if each.kind == "outcome"]
+    if incidents:
+        log_e = paths.log_e_harm(counted.incidents(incidents))
+        seen |= np.any(log_e >= near[incidents], axis=0)
+    if outcomes:
+        log_e = paths.log_e_lower(counted.outcomes(outcomes))
+        seen |= np.any(log_e >= near[outcomes], axis=0)
+    for k, guardrail in enumerate(guardrails):
+        if guardrail.ceiling_rate is not None:
+            hits, units = counted.on_candidate(k)
+            above = paths.log_e_above(incidents=hits, units=units, ceiling=guardrail.ceiling_rate)
+            seen |= above >= near[k]
     return seen
 
 
 def _unfair_split(stage: Stage, looks: Looks) -> Mask:
-    strata = [
-        IncidentPath(each.candidate.newcomers, each.baseline.newcomers, each.share)
-        for each in stage.before
-    ]
-    current = IncidentPath(looks.candidate, looks.units - looks.candidate, stage.share)
-    log_e = paths.log_e_mismatch([*strata, current])
+    log_e = paths.log_e_mismatch(
+        IncidentPath(each.candidate, each.units - each.candidate, share)
+        for each, share in _Counted(stage, looks).stages
+    )
     return np.asarray(log_e >= -math.log(stage.policy.srm_alpha) - _NEAR)
 
 
@@ -99,32 +110,61 @@ def _certified(stage: Stage, looks: Looks, places: Places) -> Places:
     if stage.policy.exposure == "ongoing":
         return places  # certified by hazards, which are not computed here: let the rule say it
     near = stage.policy.log_certify_threshold - _NEAR
-    for place in range(len(stage.policy.guardrails)):
-        log_e = _Question(stage, looks.only(places), place).log_e_safe()
-        places = places[log_e >= near]
+    for k, guardrail in enumerate(stage.policy.guardrails):
+        if places.size:
+            log_e = _log_e_safe(_Counted(stage, looks.only(places)), k, guardrail)
+            places = places[log_e >= near]
     return places
 
 
-def _with_room(stage: Stage, looks: Looks, places: Places) -> Places:
-    """Of some looks, those at which a risk budget may allow a larger share.
+def _log_e_safe(counted: "_Counted", k: int, guardrail: Guardrail) -> Path:
+    margin = guardrail.allowed_margin
+    if guardrail.kind == "outcome":
+        return paths.log_e_non_inferior_outcomes(counted.outcomes(k), margin=margin)
+    hits, units = counted.on_candidate(k)
+    ratio = paths.log_e_non_inferior_incidents(counted.incidents(k), margin=margin)
+    rare = paths.log_e_below(incidents=hits, units=units, ceiling=guardrail.negligible_rate)
+    log_e = paths.log_mean([ratio, rare])
+    if guardrail.ceiling_rate is None:
+        return log_e
+    below = paths.log_e_below(incidents=hits, units=units, ceiling=guardrail.ceiling_rate)
+    return np.minimum(log_e, below)
 
-    It does where the excess of a unit is confidently small: by the candidate's highest rate less
-    the baseline's lowest, or by the highest ratio less 1 times the baseline's highest rate. The
-    baseline's limits lie on either side of the rate that was seen of it, so to put that in their
-    place is to ask too often, never too seldom, and leaves one limit, for which its own e-value at
-    one point is enough.
-    """
+
+def _with_room(stage: Stage, looks: Looks, places: Places) -> Places:
+    """Of some looks, those at which a risk budget may allow a larger share."""
     budget = stage.policy.risk_budget
     if budget is None or stage.share_ppm >= budget.certify_at_ppm:
         return places
     raised = min(SMALLEST_RAISE * stage.share_ppm, budget.certify_at_ppm) / PARTS
     excess = budget.excess / (budget.look_units * raised)
     near = math.log(_LIMITS / stage.policy.budgets.false_promote) - _NEAR
-    for place, guardrail in enumerate(stage.policy.guardrails):
-        if guardrail.kind == "incident":
-            small = _Question(stage, looks.only(places), place).may_exceed_by_less(excess, near)
+    for k, guardrail in enumerate(stage.policy.guardrails):
+        if guardrail.kind == "incident" and places.size:
+            small = _may_be_below(_Counted(stage, looks.only(places)), k, excess, near)
             places = places[small]
     return places
+
+
+def _may_be_below(counted: "_Counted", k: int, excess: float, near: float) -> Mask:
+    """Where a unit's excess of incidents may be confidently below a limit.
+
+    It is where the candidate's highest rate is not far above the baseline's lowest, or where the
+    highest ratio is not far above 1, times the baseline's highest rate. The baseline's limits lie
+    on either side of the rate that was seen of it. To put that in their place is to say yes too
+    often, never too seldom, and leaves one limit each, whose e-value at one point is enough.
+    """
+    hits, units = counted.on_candidate(k)
+    base_hits, base_units = counted.on_baseline(k)
+    seen = base_hits / np.maximum(base_units, 1)
+    rates = np.minimum(seen + excess, _ALMOST_ONE)
+    by_rate = paths.log_e_of_upper_rate(incidents=hits, units=units, rates=rates)
+    exchanged = [
+        IncidentPath(each.baseline, each.candidate, 1.0 - each.share)
+        for each in counted.incidents(k)
+    ]
+    by_ratio = paths.log_e_of_lower_ratio(exchanged, ratios=seen / (seen + excess) + _TINY)
+    return (rates >= _ALMOST_ONE) | (by_rate >= near) | (by_ratio >= near)
 
 
 def _late(stage: Stage, looks: Looks) -> Mask:
@@ -139,93 +179,38 @@ def _late(stage: Stage, looks: Looks) -> Mask:
     return late
 
 
-class _Question:
-    """One guardrail at all looks of a stage: the strata, and what the assessment makes of them."""
+class _Counted:
+    """The counts of some guardrails in all stages: one look of those that are over, then paths."""
 
-    def __init__(self, stage: Stage, looks: Looks, place: int) -> None:
-        self.guardrail = stage.policy.guardrails[place]
-        self._stage, self._looks = stage, looks
-        self.candidate, self.baseline = looks.candidate_hits[place], looks.baseline_hits[place]
+    def __init__(self, stage: Stage, looks: Looks) -> None:
+        over = [(each.last, each.counts.share) for each in stage.before]
+        self.stages = [*over, (looks, stage.share)]
 
-    def log_e_harm(self) -> Path:
-        if self.guardrail.kind == "outcome":
-            return paths.log_e_lower(self._outcomes())
-        log_e = paths.log_e_harm(self._incidents())
-        ceiling = self.guardrail.ceiling_rate
-        if ceiling is None:
-            return log_e
-        incidents, units = self._on_candidate()
-        above = paths.log_e_above(incidents=incidents, units=units, ceiling=ceiling)
-        return np.maximum(log_e, above)
-
-    def log_e_safe(self) -> Path:
-        margin = self.guardrail.allowed_margin
-        if self.guardrail.kind == "outcome":
-            return paths.log_e_non_inferior_outcomes(self._outcomes(), margin=margin)
-        incidents, units = self._on_candidate()
-        ratio = paths.log_e_non_inferior_incidents(self._incidents(), margin=margin)
-        rare = self.guardrail.negligible_rate
-        negligible = paths.log_e_below(incidents=incidents, units=units, ceiling=rare)
-        log_e, ceiling = paths.log_mean([ratio, negligible]), self.guardrail.ceiling_rate
-        if ceiling is None:
-            return log_e
-        below = paths.log_e_below(incidents=incidents, units=units, ceiling=ceiling)
-        return np.minimum(log_e, below)
-
-    def may_exceed_by_less(self, excess: float, near: float) -> Mask:
-        """Where a unit's excess of incidents may be confidently below a limit."""
-        incidents, units = self._on_candidate()
-        base_incidents, base_units = self._on_baseline()
-        seen = base_incidents / np.maximum(base_units, 1)
-        rates = np.minimum(seen + excess, _ALMOST_ONE)
-        by_rate = paths.log_e_of_upper_rate(incidents=incidents, units=units, rates=rates)
-        exchanged = [
-            IncidentPath(each.baseline, each.candidate, 1.0 - each.share)
-            for each in self._incidents()
+    def incidents(self, k: int | list[int]) -> list[IncidentPath]:
+        return [
+            IncidentPath(each.candidate_hits[k], each.baseline_hits[k], share)
+            for each, share in self.stages
         ]
-        by_ratio = paths.log_e_of_lower_ratio(exchanged, ratios=seen / (seen + excess) + _TINY)
-        return (rates >= _ALMOST_ONE) | (by_rate >= near) | (by_ratio >= near)
 
-    def _on_candidate(self) -> tuple[Counts, Counts]:
-        """Incidents, and units, of the candidate in all stages."""
-        before = [each.candidate for each in self._stage.before]
-        return self._in_all(before, self.candidate, self._looks.candidate)
-
-    def _on_baseline(self) -> tuple[Counts, Counts]:
-        before = [each.baseline for each in self._stage.before]
-        return self._in_all(before, self.baseline, self._looks.units - self._looks.candidate)
-
-    def _in_all(
-        self, before: list[ArmCounts], incidents: Counts, units: Counts
-    ) -> tuple[Counts, Counts]:
-        known = sum(arm.incidents[self.guardrail.name] for arm in before)
-        return incidents + known, units + sum(arm.units for arm in before)
-
-    def _incidents(self) -> list[IncidentPath]:
-        name = self.guardrail.name
-        over = [
-            IncidentPath(each.candidate.incidents[name], each.baseline.incidents[name], each.share)
-            for each in self._stage.before
-        ]
-        return [*over, IncidentPath(self.candidate, self.baseline, self._stage.share)]
-
-    def _outcomes(self) -> list[OutcomePath]:
-        name, looks = self.guardrail.name, self._looks
-        over = [
+    def outcomes(self, k: int | list[int]) -> list[OutcomePath]:
+        return [
             OutcomePath(
-                each.candidate.successes[name],
-                each.candidate.failures[name],
-                each.baseline.successes[name],
-                each.baseline.failures[name],
-                each.share,
+                each.candidate_hits[k],
+                each.candidate - each.candidate_hits[k],
+                each.baseline_hits[k],
+                each.units - each.candidate - each.baseline_hits[k],
+                share,
             )
-            for each in self._stage.before
+            for each, share in self.stages
         ]
-        current = OutcomePath(
-            self.candidate,
-            looks.candidate - self.candidate,
-            self.baseline,
-            looks.units - looks.candidate - self.baseline,
-            self._stage.share,
-        )
-        return [*over, current]
+
+    def on_candidate(self, k: int) -> tuple[Counts, Counts]:
+        """Hits, and units, of the candidate in all stages."""
+        hits = sum(each.candidate_hits[k] for each, _ in self.stages)
+        units = sum(each.candidate for each, _ in self.stages)
+        return np.asarray(hits), np.asarray(units)
+
+    def on_baseline(self, k: int) -> tuple[Counts, Counts]:
+        hits = sum(each.baseline_hits[k] for each, _ in self.stages)
+        units = sum(each.units - each.candidate for each, _ in self.stages)
+        return np.asarray(hits), np.asarray(units)

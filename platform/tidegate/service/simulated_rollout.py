@@ -9,7 +9,7 @@ from tidegate.domain.decision import Decision, Verdict, decide
 from tidegate.domain.evidence import StageCounts
 from tidegate.domain.policy import Policy
 from tidegate.service.screening import Screen, screened
-from tidegate.service.simulated_stage import Stage
+from tidegate.service.simulated_stage import Over, Stage
 from tidegate.service.streams import Stream
 
 
@@ -58,30 +58,30 @@ def roll_out(
         units_per_s: units of both arms a second; inf if time shall not pass.
         screen: at which looks the rule is asked.
     """
-    done: tuple[StageCounts, ...] = ()
+    done: tuple[Over, ...] = ()
     share_ppm = policy.first_share_ppm
     while True:
         stage = Stage(policy, units_per_s, len(done), share_ppm, done)
-        decision, counts = _decide_along(stage, stream, screen)
-        done = done if counts is None else (*done, counts)
+        decision, over = _decide_along(stage, stream, screen)
+        done = done if over is None else (*done, over)
         if decision is None:
-            return Rollout(verdict=Verdict.HOLD, stages=done)
+            return Rollout(verdict=Verdict.HOLD, stages=_counts(done))
         if decision.verdict is not Verdict.ADVANCE or decision.next_share_ppm is None:
             return Rollout(
                 verdict=decision.verdict,
                 rule=decision.rule,
                 guardrail=decision.guardrail,
-                stages=done,
+                stages=_counts(done),
             )
         share_ppm = decision.next_share_ppm
 
 
 def _decide_along(
     stage: Stage, stream: Stream, screen: Screen
-) -> tuple[Decision | None, StageCounts | None]:
-    """What ends a stage, if anything does, with the counts at its end, if it has any."""
+) -> tuple[Decision | None, Over | None]:
+    """What ends a stage, if anything does, and the stage as it is then, if it has any unit."""
     pause: Decision | None = None
-    counts: StageCounts | None = None
+    over: Over | None = None
     for looks in stream.stage(stage.first, stage.share, stage.marks()):
         worth = screen(stage, looks)
         for look in np.flatnonzero(worth.harm | worth.onward).tolist():
@@ -92,7 +92,11 @@ def _decide_along(
             if decision.verdict is Verdict.PAUSE:
                 pause = decision
             elif decision.verdict is not Verdict.HOLD:
-                return decision, evidence.stages[-1]
+                return decision, Over(evidence.stages[-1], looks.only(np.array([look])))
         if len(looks.units):
-            counts = stage.counts(looks, -1)
-    return pause, counts
+            over = Over(stage.counts(looks, -1), looks.only(np.array([-1])))
+    return pause, over
+
+
+def _counts(done: tuple[Over, ...]) -> tuple[StageCounts, ...]:
+    return tuple(stage.counts for stage in done)

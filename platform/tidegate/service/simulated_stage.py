@@ -16,6 +16,18 @@ from tidegate_sdk.bucketing import PARTS
 _BEGINNING = datetime(2000, 1, 1, tzinfo=UTC)
 
 
+class Over(NamedTuple):
+    """A stage that is over.
+
+    Attributes:
+        counts: what the rule is told of it.
+        last: its last look.
+    """
+
+    counts: StageCounts
+    last: Looks
+
+
 class Stage(NamedTuple):
     """A stage that is under way.
 
@@ -24,14 +36,14 @@ class Stage(NamedTuple):
         units_per_s: units of both arms a second; inf if time shall not pass.
         step: index of the stage.
         share_ppm: the candidate's share in parts per million.
-        before: the counts of the stages before it.
+        before: the stages before it.
     """
 
     policy: Policy
     units_per_s: float
     step: int
     share_ppm: int
-    before: tuple[StageCounts, ...] = ()
+    before: tuple[Over, ...] = ()
 
     @property
     def share(self) -> float:
@@ -41,7 +53,7 @@ class Stage(NamedTuple):
     @property
     def first(self) -> int:
         """Units of the rollout before this stage."""
-        return sum(stage.units for stage in self.before)
+        return sum(stage.counts.units for stage in self.before)
 
     @property
     def conditions(self) -> Step | None:
@@ -76,7 +88,7 @@ class Stage(NamedTuple):
 
     def evidence(self, looks: Looks, look: int, *, paused: bool) -> Evidence:
         """All that is known of the rollout at one look."""
-        stages = (*self.before, self.counts(looks, look))
+        stages = (*(stage.counts for stage in self.before), self.counts(looks, look))
         return Evidence(
             step=self.step,
             paused=paused,

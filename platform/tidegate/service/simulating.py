@@ -10,7 +10,7 @@ from typing import Literal
 import msgspec
 import numpy as np
 
-from tidegate.domain.canary import Step
+from tidegate.domain.canary import RiskBudget, Step
 from tidegate.domain.decision import Verdict
 from tidegate.domain.installation import Budgets
 from tidegate.domain.metrics import Guardrail
@@ -31,45 +31,65 @@ class Scenario(msgspec.Struct, frozen=True, kw_only=True):
         metric: "incident" (more is harm) or "goal" (fewer is harm).
         baseline_rate, candidate_rate: true rates, in (0, 1).
         shares: the candidate's share at each step, rising, in (0, 1). With one share nothing is
-            promoted: the question is then only when harm is seen.
+            promoted: the question is then only when harm is seen. None with a risk budget.
         units: units at most, of both arms.
         step_units: units of each step before the next, where there are several.
         drift: where the baseline's rate begins and ends; the candidate's keeps its ratio to it.
+        risk_budget: excess incidents that are accepted until the next look, where the shares follow
+            the evidence.
+        look_units: units of both arms from one such look to the next.
     """
 
     metric: Literal["incident", "goal"]
     baseline_rate: float
     candidate_rate: float
-    shares: tuple[float, ...]
+    shares: tuple[float, ...] = ()
     units: int
     step_units: int = 2000
     drift: tuple[float, float] | None = None
+    risk_budget: float | None = None
+    look_units: int = 2000
 
     def __post_init__(self) -> None:
         numbers = (self.baseline_rate, self.candidate_rate, *self.shares, *(self.drift or ()))
         if not all(0.0 < number < 1.0 for number in numbers):
             raise ValueError(f"rates and shares must lie strictly between 0 and 1, not {numbers}")
-        if self.units < 1 or not self.shares:
-            raise ValueError("a simulation needs at least one unit and one share")
+        if not all(0 < round(share * PARTS) < PARTS for share in self.shares):
+            raise ValueError(f"shares must lie a millionth or more from 0 and 1, not {self.shares}")
+        if self.units < 1:
+            raise ValueError("a simulation needs at least one unit")
+        if bool(self.shares) == (self.risk_budget is not None):
+            raise ValueError("a simulation needs at least one share, or a risk budget; not both")
+        if self.risk_budget is not None and self.metric != "incident":
+            raise ValueError("a risk budget counts incidents; give the goal's metric a ramp")
+        self._budget()
 
     def policy(self) -> Policy:
         """The plan as the engine has it: one guardrail with the whole budget."""
-        kind = _KINDS[self.metric]
-        last = len(self.shares) - 1
-        ramp = last > 0
-        steps = tuple(
-            Step(
-                set_weight=round(share * PARTS),
-                min_units=self.step_units if number < last else 0 if ramp else self.units + 1,
-                certify=ramp and number == last,
-            )
-            for number, share in enumerate(self.shares)
-        )
         return Policy(
             budgets=Budgets(),
-            guardrails=(Guardrail(name=_NAME, kind=kind),),
-            steps=(*steps, Step(set_weight=PARTS)),
+            guardrails=(Guardrail(name=_NAME, kind=_KINDS[self.metric]),),
+            steps=self._steps(),
+            risk_budget=self._budget(),
         )
+
+    def _budget(self) -> RiskBudget | None:
+        if self.risk_budget is None:
+            return None
+        return RiskBudget(excess=self.risk_budget, look_units=self.look_units)
+
+    def _steps(self) -> tuple[Step, ...]:
+        if not self.shares:
+            return ()
+        *early, last = (round(share * PARTS) for share in self.shares)
+        # A single share is left by none: more units are asked for than will come.
+        final = (
+            Step(set_weight=last, certify=True)
+            if early
+            else Step(set_weight=last, min_units=self.units + 1)
+        )
+        steps = (Step(set_weight=share, min_units=self.step_units) for share in early)
+        return (*steps, final, Step(set_weight=PARTS))
 
     def truth(self) -> Truth:
         """The true rates: one for all units, or one for each unit where they drift."""
@@ -99,8 +119,8 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
         mean_units, median_units: units until the end of a rollout, also where nothing was decided.
         rolled_back, promoted: how many rollouts ended so.
         mean_harmed_units: units of the candidate that had an incident, or missed their goal.
-        oracle_mean_units: units that a test needs which knows both rates beforehand; None for a
-            ramp.
+        oracle_mean_units: units that a test needs which knows both rates beforehand; None where
+            shares change.
     """
 
     reps: int
