@@ -7,10 +7,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tidegate.domain import manifest_files as files
-from tidegate.domain.agent_version import AgentVersion, Component
+from tidegate.domain.agent_version import (
+    AgentVersion,
+    Code,
+    Components,
+    Memory,
+    Model,
+    Prompt,
+    Tool,
+)
+from tidegate.domain.canary import Canary, Pause, Step
 from tidegate.domain.document import Document
 from tidegate.domain.installation import Budgets, Installation
-from tidegate.domain.intent import AgentRelease, Canary, Pause, Step, Strategy
+from tidegate.domain.intent import AgentRelease, Strategy
 from tidegate.domain.metrics import Guardrail, Metrics
 from tidegate.domain.quantities import percent
 from tidegate.domain.state import BadVersion, Phase, ReleaseState
@@ -36,21 +45,52 @@ INSTALLATIONS = st.builds(
     environments=st.lists(TEXTS, min_size=1, max_size=3).map(tuple),
     budgets=BUDGETS,
 )
+NAMES = TEXTS.filter(str.strip)
+DIGESTS = st.text("0123456789abcdef", min_size=64, max_size=64)
+PATHS = st.from_regex(r"[A-Za-z0-9_ -]{1,8}(/[a-z]{1,5}\.[a-z]{2,4}){0,2}", fullmatch=True)
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False)
+    | TEXTS,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(TEXTS, inner, max_size=3),
+    max_leaves=6,
+)  # fmt: skip
+SETTINGS = st.dictionaries(TEXTS, JSON, max_size=3)
+CODES = st.builds(
+    Code,
+    repo=NAMES,
+    commit=st.text("0123456789abcdef", min_size=40, max_size=40),
+    image=st.none() | DIGESTS.map("registry.example/agent@sha256:{}".format),
+)
+PROMPTS = st.builds(Prompt, name=NAMES, path=PATHS, sha256=DIGESTS)
+MODELS = st.builds(
+    Model,
+    provider=NAMES,
+    model=NAMES,
+    endpoint=st.none() | TEXTS,
+    params=SETTINGS,
+    pin=st.none() | TEXTS,
+)
+EFFECTS = st.sampled_from(["read", "write"])
+TOOLS = st.builds(
+    Tool, name=NAMES, schema=PATHS, sha256=DIGESTS, side_effects=EFFECTS, allowed=st.booleans()
+) | st.builds(Tool, name=NAMES, parameters=SETTINGS, side_effects=EFFECTS, allowed=st.booleans())
+MEMORIES = st.builds(
+    Memory,
+    schema=PATHS,
+    sha256=st.none() | DIGESTS,
+    writes=NAMES,
+    reads=st.lists(TEXTS, max_size=3, unique=True).map(tuple),
+    migrate_down=st.sampled_from(["none", "automatic"]),
+)
 COMPONENTS = st.builds(
-    Component,
-    name=TEXTS,
-    digest=st.none() | TEXTS,
-    location=st.none() | TEXTS,
-    allowed=st.lists(TEXTS, max_size=3).map(tuple),
+    Components,
+    code=st.none() | CODES,
+    prompts=st.lists(PROMPTS, max_size=2, unique_by=lambda each: each.name).map(tuple),
+    model=st.none() | MODELS,
+    tools=st.lists(TOOLS, max_size=2, unique_by=lambda each: each.name).map(tuple),
+    memory=st.none() | MEMORIES,
 )
-VERSIONS = st.builds(
-    AgentVersion,
-    agent=TEXTS,
-    version=TEXTS,
-    components=st.dictionaries(
-        st.sampled_from(["code", "prompts", "model", "tools", "memory"]), COMPONENTS
-    ),
-)
+VERSIONS = st.builds(AgentVersion, agent=TEXTS, version=TEXTS, components=COMPONENTS)
 INCIDENTS = st.builds(
     Guardrail,
     name=TEXTS,

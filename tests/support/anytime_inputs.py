@@ -307,7 +307,7 @@ INPUTS: dict[str, Call] = {
     "moments.Moments.__add__": _call(MOMENTS, MOMENTS),
     "moments.Moments.columns": _call(MOMENTS),
     "moments.Moments.empty": _call(st.integers(-1, 4)),
-    "moments.Moments.from_floats": _call(_few(REAL, most=8)),
+    "moments.Moments.from_floats": _call(MOMENTS.map(Moments.to_floats) | _few(REAL, most=8)),
     "moments.Moments.mapped": st.integers(1, 3).flatmap(
         lambda d: _call(
             _moments(d), _matrix(d), _rarely([[1.0], [math.nan]], _few(REAL, least=2, most=2))

@@ -61,16 +61,18 @@ SELECT * FROM firsts ANTI JOIN unit_reports AS known ON (
 """
 
 UNITS = """
-WITH outcomes AS (
-    SELECT unit, min(received_at) AS received_at FROM unit_reports
-    WHERE rollout = $rollout AND kind = 'outcome' AND arm IS NOT NULL AND seq <= $seq
+WITH heard_of AS (
+    SELECT unit, min(received_at) AS received_at, bool_or(kind = 'outcome') AS has_outcome
+    FROM unit_reports
+    WHERE rollout = $rollout AND arm IS NOT NULL AND seq <= $seq
+      AND (kind = 'outcome' OR kind = 'safety' AND name = 'error')
     GROUP BY unit
 ),
 units AS (
-    SELECT step, share_ppm, arm, newcomer, outcomes.unit IS NOT NULL AS has_outcome,
+    SELECT step, share_ppm, arm, newcomer, has_outcome,
            exposed.received_at < $closed_before AS closed,
-           outcomes.received_at <= exposed.received_at + to_seconds($window_s) AS in_time
-    FROM unit_exposures AS exposed LEFT JOIN outcomes USING (unit)
+           heard_of.received_at <= exposed.received_at + to_seconds($window_s) AS in_time
+    FROM unit_exposures AS exposed LEFT JOIN heard_of USING (unit)
     WHERE rollout = $rollout AND arm IS NOT NULL AND seq <= $seq
 )
 SELECT step, any_value(share_ppm), arm, count(*), count(*) FILTER (newcomer),

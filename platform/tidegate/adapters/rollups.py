@@ -8,6 +8,8 @@
 - Of each kind and name only a unit's first report of the whole rollout counts.
 - A unit is a newcomer in the stage of its first exposure of the rollout.
 - A newcomer is matured once it has an outcome, or once its window has closed.
+- A newcomer is lost if its window closes with neither an outcome nor an error: who reports that it
+  failed is not silent.
 - Outcomes count in the order in which units came, up to the first unit that may still have one: its
   window is open, and neither the outcome nor an error is there.
 - Exposures outside a comparison have no arm: units that a person forced or that preview, and all

@@ -18,10 +18,11 @@ class ArmCounts(msgspec.Struct, frozen=True, kw_only=True):
         matured: of the newcomers, units whose outcome is known or whose window has closed. Each
             unit counts in one stage only, as its first incident does.
         closed: of the newcomers, units whose window has closed.
-        reported: of these, units that reported an outcome, whichever and whatever.
+        reported: of these, units that reported in time, an outcome of any kind or an error.
         incidents: per safety kind, units whose first such incident of the rollout fell here.
-        successes: per goal, units whose first outcome of the rollout was a success.
-        failures: per goal, units whose first outcome of the rollout was not.
+        successes: per goal, units whose first outcome of the rollout was a success; up to the
+            first unit, in the order in which they came, that may still have one.
+        failures: the same of those whose first outcome was not.
     """
 
     units: int = 0

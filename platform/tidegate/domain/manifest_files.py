@@ -13,7 +13,19 @@ D = TypeVar("D", bound=Document)
 
 INSTALLATION_PATH = "tidegate.yaml"
 # libyaml's parser where it was built in, ten times faster; both read the same plain values.
-_Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_Base: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_BOOLEAN = re.compile(r"^(?:true|True|TRUE|false|False|FALSE)$")
+
+
+class _Loader(_Base):  # type: ignore[misc] # which of the two it is, is known only here
+    """Reads on, off, yes, no and NO as the words they are: a country, a variant's name."""
+
+
+_Loader.yaml_implicit_resolvers = {
+    first: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:bool"]
+    for first, resolvers in _Base.yaml_implicit_resolvers.items()
+}
+_Loader.add_implicit_resolver("tag:yaml.org,2002:bool", _BOOLEAN, list("tTfF"))
 _NAME = re.compile(r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$")
 
 

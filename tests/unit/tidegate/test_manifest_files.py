@@ -6,10 +6,11 @@ import pytest
 
 from tidegate.domain import manifest_files as files
 from tidegate.domain.agent_version import AgentVersion
+from tidegate.domain.canary import Step
 from tidegate.domain.document import Document
 from tidegate.domain.errors import InvalidManifest
 from tidegate.domain.installation import Installation
-from tidegate.domain.intent import AgentRelease, Step
+from tidegate.domain.intent import AgentRelease
 from tidegate.domain.metrics import Metrics
 from tidegate.domain.state import Phase, ReleaseState
 
@@ -160,3 +161,9 @@ def test_metrics_without_guardrails_watch_the_safety_events_every_agent_has() ->
     metrics = files.parse("metrics.yaml", b"kind: Metrics\nagent: support\n", Metrics)
     names = [guardrail.name for guardrail in metrics.guardrails]
     assert names == ["prompt_injection", "unexpected_tool", "error"]
+
+
+@pytest.mark.parametrize("word", ["on", "off", "yes", "no", "NO", "y"])
+def test_words_that_older_yaml_takes_for_booleans_are_the_words_they_are(word: str) -> None:
+    content = f"kind: Tidegate\napiVersion: tidegate/v1\nenvironments: [{word}]\n".encode()
+    assert files.parse("tidegate.yaml", content, Installation).environments == (word,)
