@@ -10,7 +10,9 @@ One module to a question; import the module where its names are short (`ramp.nex
   task each, and for units that stay at risk
 - `bernoulli`: a rate above or below a ceiling
 - `two_proportions`: fewer successes, or not many fewer
-- `mean_difference`, `ratio_metric`, `quantile_sequence`: means with CUPED, ratios, quantiles
+- `mean_difference`, `ratio_metric`, `quantile_sequence`: means with CUPED (`adjustment`), ratios,
+  quantiles
+- `mean_tests`, `quantile_tests`: is the effect on them above a given number
 - `prediction_powered`: a mean from many judge scores and few labels
 - `sample_ratio`: a split that was not designed
 - `multiplicity`: many guardrails, arms, or list entries

@@ -28,7 +28,7 @@ LIMIT_MULTIPLES = (1.05, 1.1, *ABOVE_MULTIPLES)
 """The alternatives mixed for confidence limits: closer ones too, or limits would stop closing in
 on a rate that is seen ever more often."""
 
-_WIDEST_LOG_ODDS = 800.0  # of a limit: wider than any count and any alpha can make it
+_WIDEST_LOG_ODDS = 800.0  # of a limit: beyond, a rate is 0 or 1 in double precision
 
 
 def log_e_below(*, incidents: int, units: int, ceiling: float) -> float:
@@ -112,11 +112,15 @@ def alternatives_above(ceiling: float) -> Vector:
         half way from the ceiling to 1.
 
     Raises:
-        InvalidMargin: the ceiling is not strictly between 0 and 1.
+        InvalidMargin: the ceiling is not strictly between 0 and 1, or so near to 1 that there is no
+            number between.
     """
     _check_ceiling(ceiling)
     rates = [multiple * ceiling for multiple in ABOVE_MULTIPLES if multiple * ceiling < 1.0]
-    return np.asarray(rates or [0.5 * (1.0 + ceiling)])
+    rates = rates or [0.5 * (1.0 + ceiling)]
+    if rates[-1] >= 1.0:
+        raise InvalidMargin(f"ceiling == {ceiling}, leaves no rate between itself and 1")
+    return np.asarray(rates)
 
 
 def upper_rate(*, incidents: int, units: int, alpha: float) -> float:
@@ -129,7 +133,7 @@ def upper_rate(*, incidents: int, units: int, alpha: float) -> float:
 
     Returns:
         The limit, in (0, 1]: every rate above it is rejected; 1 if all units had an incident, or
-        there is none.
+        so nearly all that no number is between, or there is no unit.
 
     Raises:
         InvalidCount: a count is negative, or there are more incidents than units.
@@ -194,7 +198,9 @@ def lower_rate(*, incidents: int, units: int, alpha: float) -> float:
 
 
 def _crossing(surplus: Callable[[float], float]) -> float:
-    """The rate at which an increasing function of the log odds crosses 0."""
+    """The rate at which an increasing function of the log odds crosses 0; 1 if too near to 1."""
+    if surplus(_WIDEST_LOG_ODDS) <= 0.0:
+        return 1.0
     log_odds = brentq(surplus, -_WIDEST_LOG_ODDS, _WIDEST_LOG_ODDS, xtol=1e-12)
     return float(expit(log_odds))
 

@@ -22,12 +22,12 @@ change detection", Definition 2.1, Proposition 2.4 and Section 3.
 
 import math
 from collections.abc import Iterable, Sequence
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, get_args
 
 import numpy as np
 
 from anytime.bernoulli import alternatives_above, upper_rate
-from anytime.errors import InvalidMargin
+from anytime.errors import InvalidMargin, InvalidShape, InvalidValue
 from anytime.mixture import Vector, log_mixture
 from anytime.strata import check_count
 
@@ -82,6 +82,7 @@ def learnt(
     Raises:
         InvalidCount: a count is negative, or there are more incidents than units.
         InvalidMargin: `miss` is out of range, or too little was seen to bound the rate below 1.
+        InvalidValue: there is no such rule.
 
     Guarantee:
         With probability 1 - miss over what was learnt, the old rate lies within the null, and the
@@ -102,12 +103,14 @@ def known(null_rate: float, *, rule: Rule = "shiryaev-roberts") -> Detector:
         A detector that has seen no unit yet.
 
     Raises:
-        InvalidMargin: the rate is not strictly between 0 and 1.
+        InvalidMargin: the rate is not strictly between 0 and 1, or too near to either.
+        InvalidValue: there is no such rule.
     """
-    if not 0.0 < null_rate < 1.0:
-        raise InvalidMargin(f"null_rate == {null_rate}, must lie strictly between 0 and 1")
+    _check_rule(null_rate, rule)
     rates = tuple(alternatives_above(null_rate).tolist())
-    return Detector(null_rate, rates, (0.0,) * len(rates), rule=rule)
+    detector = Detector(null_rate, rates, (0.0,) * len(rates), rule=rule)
+    check_detector(detector)
+    return detector
 
 
 def follow(detector: Detector, runs: Iterable[Outcomes]) -> Detector:
@@ -115,21 +118,25 @@ def follow(detector: Detector, runs: Iterable[Outcomes]) -> Detector:
 
     Args:
         detector: the detector so far.
-        runs: outcomes since, in the order of arrival; a run of clean units costs one step.
+        runs: outcomes since, in the order of arrival; a run costs two steps, however long it is.
 
     Returns:
         The detector after all of them, the same however the units are cut into runs.
 
     Raises:
         InvalidCount: a count is negative or not finite.
+        InvalidMargin, InvalidShape, InvalidValue: the detector cannot be.
     """
+    check_detector(detector)
     on_clean, on_incident = _log_likelihood_ratios(detector)
     stakes, peak = np.asarray(detector.log_stakes), detector.log_peak
     for run in runs:
         check_count("clean", run.clean)
         check_count("incidents", run.incidents)
-        stakes = _after_clean(stakes, run.clean, on_clean, detector.rule)
-        for _ in range(run.incidents):
+        stakes = _after(stakes, run.clean, on_clean, detector.rule)
+        if run.incidents:
+            # With each incident the sums grow: the last one leads to the peak of the run.
+            stakes = _after(stakes, run.incidents - 1, on_incident, detector.rule)
             log_sums = stakes + on_incident
             peak = max(peak, log_mixture(log_sums))
             stakes = _staked(log_sums, detector.rule)
@@ -147,7 +154,8 @@ def alarmed(detector: Detector, *, run_length: float) -> bool:
         Whether an alarm was raised by any unit so far; once true, it stays true.
 
     Raises:
-        InvalidMargin: the run length is not a finite number above 1.
+        InvalidMargin: the run length is not a finite number above 1, or the detector cannot be.
+        InvalidShape, InvalidValue: the detector cannot be.
 
     Guarantee:
         While every unit's rate, given the past, is at most `null_rate`: E[units until an alarm] >=
@@ -160,9 +168,37 @@ def alarmed(detector: Detector, *, run_length: float) -> bool:
         >>> alarmed(follow(quiet, [Outcomes(clean=5, incidents=1)] * 6), run_length=10_000)
         True
     """
+    check_detector(detector)
     if not 1.0 < run_length < math.inf:
         raise InvalidMargin(f"run_length == {run_length}, must be a finite number above 1")
     return detector.log_peak >= math.log(run_length)
+
+
+def check_detector(detector: Detector) -> None:
+    """Refuse a detector, perhaps one that was stored, that cannot have come about.
+
+    Raises:
+        InvalidMargin: its null's rate or an alternative is out of range.
+        InvalidShape: alternatives and stakes are not of one length.
+        InvalidValue: a stake or the peak is negative or not finite, or there is no such rule.
+    """
+    _check_rule(detector.null_rate, detector.rule)
+    if not all(detector.null_rate < rate < 1.0 for rate in detector.rates):
+        raise InvalidMargin(
+            f"rates == {detector.rates}, must lie between {detector.null_rate} and 1"
+        )
+    if not 0 < len(detector.rates) == len(detector.log_stakes):
+        raise InvalidShape("rates and log_stakes must be of one length, at least 1")
+    for value in (*detector.log_stakes, detector.log_peak):
+        if not 0.0 <= value < math.inf:
+            raise InvalidValue(f"stake or peak == {value}, must be finite and at least 0")
+
+
+def _check_rule(null_rate: float, rule: Rule) -> None:
+    if not 0.0 < null_rate < 1.0:
+        raise InvalidMargin(f"null_rate == {null_rate}, must lie strictly between 0 and 1")
+    if rule not in get_args(Rule):
+        raise InvalidValue(f"rule == {rule!r}, must be one of {get_args(Rule)}")
 
 
 def _log_likelihood_ratios(detector: Detector) -> tuple[Vector, Vector]:
@@ -171,14 +207,17 @@ def _log_likelihood_ratios(detector: Detector) -> tuple[Vector, Vector]:
     return np.log1p(-rates) - np.log1p(-null), np.log(rates / null)
 
 
-def _after_clean(stakes: Vector, units: int, log_ratio: Vector, rule: Rule) -> Vector:
-    """What `units` steps of the recursion lead to, in one: a geometric sum."""
+def _after(stakes: Vector, units: int, log_ratio: Vector, rule: Rule) -> Vector:
+    """What `units` steps of one outcome lead to, in one: a geometric sum."""
     if units == 0:
         return stakes
     total = units * log_ratio
     if rule == "cusum":
         return _staked(stakes + total, rule)
-    started_since = np.log(-np.expm1(total)) - np.log(-np.expm1(log_ratio))
+    # The sum of exp(i log_ratio) over i < units; of a rising one, the last part is taken out.
+    last = np.maximum(total - log_ratio, 0.0)
+    size = np.abs(log_ratio)
+    started_since = last + np.log(-np.expm1(-units * size)) - np.log(-np.expm1(-size))
     return np.asarray(np.logaddexp(stakes + total, started_since))
 
 

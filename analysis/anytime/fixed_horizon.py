@@ -10,14 +10,13 @@ O'Brien and Fleming (1979); Armitage, McPherson and Rowe (1969) for the recursio
 """
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
 from scipy.optimize import brentq
 from scipy.stats import norm
-from statsmodels.stats.power import NormalIndPower  # type: ignore[import-untyped]
 from statsmodels.stats.proportion import proportion_effectsize  # type: ignore[import-untyped]
 
 from anytime.errors import InvalidShape, InvalidValue
@@ -28,6 +27,7 @@ from anytime.strata import check_share
 _NODES = 120  # of the quadrature in each look; 60 already give eight digits
 _NODE, _WEIGHT = np.polynomial.legendre.leggauss(_NODES)
 _FARTHEST = 38.0  # a standard normal beyond has no probability in double precision
+_FARTHEST_SHIFT = 80.0  # of the mean of z: any power at any level is had long before
 
 
 class _Density(NamedTuple):
@@ -195,6 +195,8 @@ def _boundary(density: _Density, fraction: float, error: float) -> float:
     def excess(z: float) -> float:
         return math.log(max(_crossing(density, fraction, z), 1e-320)) - math.log(max(error, 1e-310))
 
+    if excess(0.0) <= 0.0:
+        return 0.0  # at a level of all but 1
     return float(brentq(excess, 0.0, _FARTHEST, xtol=1e-10))
 
 
@@ -224,6 +226,8 @@ def _standardised(difference: float, deviation: float) -> float:
             f"difference == {difference} and deviation == {deviation} must be finite, "
             "and the deviation above 0"
         )
+    if not math.isfinite(difference / deviation):
+        raise InvalidValue(f"difference == {difference}, out of all proportion to {deviation}")
     return difference / deviation
 
 
@@ -232,16 +236,25 @@ def _power(effect: float, units: float, share: float, alpha: float) -> float:
     check_level("alpha", alpha)
     if not 0.0 < units < math.inf:
         raise InvalidValue(f"units == {units}, must be finite and above 0")
-    on_candidate, ratio = units * share, (1.0 - share) / share
-    return float(NormalIndPower().power(effect, on_candidate, alpha, ratio=ratio))
+    shift = abs(effect) * math.sqrt(units * share * (1.0 - share))
+    return _chance(min(shift, _FARTHEST_SHIFT), alpha)
 
 
 def _units(effect: float, power: float, share: float, alpha: float) -> float:
     check_share(share)
     check_level("alpha", alpha)
     check_level("power", power)
-    if effect == 0.0 or power <= alpha:
+    if effect == 0.0 or power <= max(alpha, _chance(0.0, alpha)):
         raise InvalidValue("units need a difference other than 0, and a power above alpha")
-    solve: Callable[..., float] = NormalIndPower().solve_power
-    on_candidate = solve(abs(effect), None, alpha, power, ratio=(1.0 - share) / share)
-    return float(on_candidate) / share
+    shift = brentq(lambda each: _chance(each, alpha) - power, 0.0, _FARTHEST_SHIFT, xtol=1e-14)
+    per_unit = effect * effect * share * (1.0 - share)
+    units = shift * shift / per_unit if per_unit > 0.0 else math.inf
+    if not 0.0 < units < math.inf:
+        raise InvalidValue(f"effect == {effect}, needs {units} units: out of all proportion")
+    return units
+
+
+def _chance(shift: float, alpha: float) -> float:
+    """Chance that |z| exceeds the critical value when the mean of z is `shift`, at least 0."""
+    critical = min(float(norm.isf(0.5 * alpha)), _FARTHEST)
+    return float(norm.sf(critical - shift) + norm.sf(critical + shift))

@@ -11,13 +11,11 @@ and its variance is that of the two arms: counts, means and co-moments by stage 
 is needed. Differences are taken within a stage and averaged with the stage's units as weights, the
 same for both arms; totals of different stages are never pooled (Simpson's paradox).
 
-The slope (CUPED) is one for all stages and arms, pooled from co-moments within stage and arm, each
-weighted as the arm weighs in the variance: the adjustment never makes the estimated variance
-larger. Any slope is valid, for covariates measured before exposure do not depend on the arm.
+The slope is CUPED's (`adjustment`). Any slope is valid, for covariates measured before exposure do
+not depend on the arm.
 
 Source: Waudby-Smith, Arbour, Sinha, Kennedy and Ramdas (2024), "Time-uniform central limit theory
-and asymptotic confidence sequences", sections 2 and 3; Deng, Xu, Kohavi and Walker (2013),
-"Improving the sensitivity of online controlled experiments by utilizing pre-experiment data".
+and asymptotic confidence sequences", sections 2 and 3.
 """
 
 import math
@@ -26,8 +24,9 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from anytime.adjustment import adjusted_outcome
 from anytime.errors import InvalidCount, InvalidLevel, InvalidShape, InvalidValue
 from anytime.moments import Moments, Vector, as_table
 from anytime.strata import check_count, check_share
@@ -37,9 +36,6 @@ MIN_EVENTS = 25
 
 MIN_UNITS = 500
 """Units an arm must have before an interval is given."""
-
-_ROUNDING = 1e-16  # of a sum of squares: less than this share of spread is rounding
-_SINGULAR = 1e-9  # eigenvalues of a correlation matrix below this share of the largest are zero
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +75,25 @@ class MeanStratum(NamedTuple):
     candidate: ArmMoments
     baseline: ArmMoments
     share: float
+
+
+class Effect(NamedTuple):
+    """A difference of two arms with its variance, combined over the counted stages.
+
+    Attributes:
+        difference: candidate minus baseline on the scale asked for; 0 if there are too few data.
+        variance: of the difference; 0 says that there are too few data.
+        units: units of the stages that are counted, both arms together.
+    """
+
+    difference: float
+    variance: float
+    units: int
+
+    @property
+    def enough(self) -> bool:
+        """Whether the difference may be believed to be about normal."""
+        return self.variance > 0.0
 
 
 class MeanSequence(NamedTuple):
@@ -132,11 +147,36 @@ def mean_difference(
         later, at any looks, if outcomes have more than two moments. It is asymptotic: the minimum
         counts are what keeps it honest at the start.
     """
+    return sequence_of(mean_effect(strata), planned=planned, alpha=alpha)
+
+
+def mean_effect(strata: Iterable[MeanStratum]) -> Effect:
+    """The difference that `mean_difference` gives an interval for, with its variance.
+
+    Args:
+        strata: one entry per stage, in any order.
+
+    Raises:
+        InvalidShape: arms or stages have different columns.
+        InvalidShare: a share is not strictly between 0 and 1.
+    """
     counted = counted_strata(strata)
     units = sum(map(units_of, counted))
     difference, variance = _averaged(counted) if is_enough(counted) else (0.0, 0.0)
-    width = half_width(units * variance, max(units, 1), planned=planned, alpha=alpha)
-    return interval(difference, width, units) if variance > 0.0 else not_enough(units)
+    return Effect(difference, variance, units)
+
+
+def sequence_of(effect: Effect, *, planned: float, alpha: float = 0.05) -> MeanSequence:
+    """The two-sided confidence sequence's interval around an effect, at this look.
+
+    Raises:
+        InvalidCount, InvalidValue: the effect cannot be.
+        InvalidLevel, InvalidValue: alpha or planned is out of range.
+    """
+    check_effect(effect)
+    units = effect.units
+    width = half_width(units * effect.variance, max(units, 1), planned=planned, alpha=alpha)
+    return interval(effect.difference, width, units) if effect.enough else not_enough(units)
 
 
 def half_width(variance: float, units: float, *, planned: float, alpha: float = 0.05) -> float:
@@ -154,7 +194,8 @@ def half_width(variance: float, units: float, *, planned: float, alpha: float = 
 
     Raises:
         InvalidLevel: alpha is not strictly between 0 and 1.
-        InvalidValue: another number is out of range.
+        InvalidValue: another number is out of range, or units and planned ones are out of all
+            proportion.
 
     Source:
         Waudby-Smith et al. (2024), Gaussian mixture boundary and its tuning for a planned time.
@@ -171,7 +212,10 @@ def half_width(variance: float, units: float, *, planned: float, alpha: float = 
             raise InvalidValue(f"{name} == {value}, must be finite and above 0")
     spent = -2.0 * math.log(alpha)
     scaled = units * (spent + math.log1p(spent)) / planned
-    factor = 2.0 * (scaled + 1.0) / (units * scaled)
+    product = units * scaled
+    factor = 2.0 * (scaled + 1.0) / product if product > 0.0 else math.inf
+    if not 0.0 < factor < math.inf:
+        raise InvalidValue(f"units == {units}, out of all proportion to planned == {planned}")
     return math.sqrt(variance * factor * (0.5 * math.log1p(scaled) - math.log(alpha)))
 
 
@@ -220,13 +264,40 @@ def is_enough(counted: Sequence[MeanStratum]) -> bool:
 
 
 def not_enough(units: int) -> MeanSequence:
-    """The verdict "not enough data", with the units counted so far."""
+    """The verdict "not enough data", with the units counted so far.
+
+    Raises:
+        InvalidCount: the units are negative or not finite.
+    """
+    check_count("units", units)
     return MeanSequence(None, -math.inf, math.inf, math.inf, units, enough=False)
 
 
 def interval(estimate: float, width: float, units: int) -> MeanSequence:
-    """The verdict of an estimate with an interval, `width` to each side."""
+    """The verdict of an estimate with an interval, `width` to each side; an infinite one may be.
+
+    Raises:
+        InvalidCount: the units are negative or not finite.
+        InvalidValue: the estimate is not finite, or the width is not at least 0.
+    """
+    check_count("units", units)
+    if not (math.isfinite(estimate) and width >= 0.0):
+        raise InvalidValue(f"estimate == {estimate} with width == {width}, must be numbers")
     return MeanSequence(estimate, estimate - width, estimate + width, width, units, enough=True)
+
+
+def check_effect(effect: Effect) -> None:
+    """Refuse an effect that no data can have.
+
+    Raises:
+        InvalidCount: the units are negative or not finite, or there is a variance of no unit.
+        InvalidValue: the difference is not finite, or the variance not finite and at least 0.
+    """
+    check_count("units", effect.units)
+    if not (math.isfinite(effect.difference) and 0.0 <= effect.variance < math.inf):
+        raise InvalidValue(f"effect == {effect}, must be finite, with a variance of at least 0")
+    if effect.enough and effect.units < 1:
+        raise InvalidCount(f"units == {effect.units}, too few for a variance")
 
 
 def check_level(name: str, level: float) -> None:
@@ -253,7 +324,11 @@ def _is_counted(stratum: MeanStratum) -> bool:
 def _averaged(counted: Sequence[MeanStratum]) -> tuple[float, float]:
     """Adjusted difference and its variance, averaged over stages by their units."""
     units = sum(map(units_of, counted))
-    contrast = _contrast(counted)
+    contrast = adjusted_outcome(
+        (units_of(stratum), arm.moments)
+        for stratum in counted
+        for arm in (stratum.candidate, stratum.baseline)
+    )
     difference, variance = 0.0, 0.0
     for stratum in counted:
         weight = units_of(stratum) / units
@@ -271,30 +346,3 @@ def _of_mean(moments: Moments) -> float:
     instead of p is what plugging in the stage's own arm means does to the variance as well.
     """
     return moments.variance() / moments.count
-
-
-def _contrast(counted: Sequence[MeanStratum]) -> Vector:
-    """Shape (1, d): the outcome minus slope times covariates, of least estimated variance."""
-    columns = counted[0].candidate.moments.columns
-    pooled, raw = np.zeros((columns, columns)), np.zeros(columns)
-    for stratum in counted:
-        for moments in (stratum.candidate.moments, stratum.baseline.moments):
-            weight = units_of(stratum) ** 2 / (moments.count * (moments.count - 1.0))
-            pooled += weight * np.asarray(moments.comoment)
-            raw += weight * moments.count * np.square(moments.mean)
-    # A covariate that is constant but for rounding explains nothing, and is left out.
-    varies = np.diag(pooled) > _ROUNDING * (np.diag(pooled) + raw)
-    return np.concatenate([[1.0], -_slopes(pooled, varies[1:])])[np.newaxis, :]
-
-
-def _slopes(pooled: Vector, varies: NDArray[np.bool_]) -> Vector:
-    """Shape (d - 1,): least-squares slopes of the first column on those others that vary."""
-    slopes = np.zeros(len(varies))
-    if varies.any():
-        used = 1 + np.flatnonzero(varies)
-        scale = np.sqrt(np.diag(pooled)[used])
-        correlation = pooled[np.ix_(used, used)] / np.outer(scale, scale)
-        # The pseudo-inverse shares a slope among covariates that are copies of each other.
-        inverse = np.linalg.pinv(correlation, rcond=_SINGULAR, hermitian=True)
-        slopes[varies] = inverse @ (pooled[used, 0] / scale) / scale
-    return slopes

@@ -81,10 +81,13 @@ class Moments:
 
         Raises:
             InvalidShape: the length is not that of any number of columns.
+            InvalidCount, InvalidValue: the numbers cannot be moments.
         """
         columns = (math.isqrt(max(4 * len(numbers) - 3, 0)) - 1) // 2  # of 1 + d + d * d numbers
         if columns < 1 or len(numbers) != 1 + columns + columns * columns:
             raise InvalidShape(f"{len(numbers)} numbers, must be 1 + d + d * d for d columns")
+        if not math.isfinite(numbers[0]):
+            raise InvalidCount(f"count == {numbers[0]}, must be a finite count of at least 0")
         rest = np.asarray(numbers[1:], dtype=np.float64)
         mean, comoment = rest[:columns], rest[columns:].reshape(columns, columns)
         return cls(int(numbers[0]), *_plain(mean, comoment))
@@ -99,7 +102,13 @@ class Moments:
         return len(self.mean)
 
     def variance(self, column: int = 0) -> float:
-        """Unbiased sample variance of a column; 0 below two units."""
+        """Unbiased sample variance of a column; 0 below two units.
+
+        Raises:
+            InvalidShape: there is no such column.
+        """
+        if not 0 <= column < self.columns:
+            raise InvalidShape(f"column == {column}, must be one of {self.columns}")
         return self.comoment[column][column] / max(self.count - 1, 1)
 
     def __add__(self, other: "Moments") -> "Moments":
@@ -109,10 +118,12 @@ class Moments:
             return other if self.count == 0 else self
         count = self.count + other.count
         mean, comoment = np.asarray(self.mean), np.asarray(self.comoment)
-        step = np.asarray(other.mean) - mean
-        between = np.outer(step, step) * (self.count * other.count / count)
-        merged = mean + step * (other.count / count)
-        return Moments(count, *_plain(merged, comoment + np.asarray(other.comoment) + between))
+        with np.errstate(over="ignore", invalid="ignore"):  # caught by the check that follows
+            step = np.asarray(other.mean) - mean
+            between = np.outer(step, step) * (self.count * other.count / count)
+            merged = mean + step * (other.count / count)
+            total = comoment + np.asarray(other.comoment) + between
+        return Moments(count, *_plain(merged, total))
 
     def mapped(self, matrix: ArrayLike, shift: ArrayLike) -> "Moments":
         """Moments of the columns `matrix @ column + shift`, as if each unit had been mapped.
@@ -123,17 +134,20 @@ class Moments:
 
         Raises:
             InvalidShape: the sizes do not fit.
+            InvalidValue: a number is not finite, or becomes too large for its square.
         """
         weights, offset = np.asarray(matrix, np.float64), np.asarray(shift, np.float64)
         if weights.ndim != _MATRIX or weights.shape != (len(offset), self.columns):
             raise InvalidShape(f"matrix of shape {weights.shape} for {self.columns} columns")
         if self.count == 0:
             return Moments.empty(len(offset))
-        comoment = weights @ np.asarray(self.comoment) @ weights.T
-        # Rounding may leave a hair of asymmetry, and a sum of squares a hair below zero.
-        comoment = 0.5 * (comoment + comoment.T)
+        with np.errstate(over="ignore", invalid="ignore"):  # caught by the check that follows
+            mean = weights @ np.asarray(self.mean) + offset
+            comoment = weights @ np.asarray(self.comoment) @ weights.T
+            # Rounding may leave a hair of asymmetry, and a sum of squares a hair below zero.
+            comoment = 0.5 * (comoment + comoment.T)
         np.fill_diagonal(comoment, np.maximum(np.diag(comoment), 0.0))
-        return Moments(self.count, *_plain(weights @ np.asarray(self.mean) + offset, comoment))
+        return Moments(self.count, *_plain(mean, comoment))
 
 
 def as_table(values: ArrayLike) -> Vector:

@@ -41,7 +41,7 @@ def weighted_thresholds(alpha: float, weights: Sequence[float]) -> tuple[float, 
         [3.2834, 4.382]
     """
     check_alpha(alpha)
-    if not (weights and all(0.0 < weight < math.inf for weight in weights)):
+    if not (weights and min(weights) > 0.0 and sum(weights) < math.inf):
         raise InvalidMargin(f"weights == {weights}, must be at least one, each finite and above 0")
     total = math.fsum(weights)
     return tuple(math.log(total / weight) - math.log(alpha) for weight in weights)
@@ -105,6 +105,41 @@ def closed_log_es(log_es: Sequence[float]) -> tuple[float, ...]:
         groups = np.logaddexp(known[place], below[: rank + 1]) - sizes[: rank + 1]
         corrected[place] = np.min(groups)
     return tuple(corrected.tolist())
+
+
+def closed_levels(alpha: float, log_es: Sequence[float]) -> tuple[float, ...]:
+    """The level at which each of K hypotheses is rejected by closed testing, given the others.
+
+    The corrected e-value of `closed_log_es` reaches 1/alpha when the own e-value reaches 1/level:
+    the groups that hold a hypothesis back are those of it and others below 1/alpha, each of which
+    must be made up for. A confidence limit at this level agrees with the closed test.
+
+    Args:
+        alpha: the budget of all hypotheses together, in (0, 1).
+        log_es: shape (K,), log e-values, each against its own null; infinities are allowed.
+
+    Returns:
+        Shape (K,), in the order given: levels from alpha / K (no other has any evidence) to alpha
+        (all others are rejected on their own, or K == 1).
+
+    Raises:
+        InvalidMargin: alpha is out of range, there is no e-value, or one is not a number.
+
+    Guarantee:
+        Let a limit fall as far as its e-value, which falls as the null's number rises, stays at
+        1/level or more. P(any limit up to its null's number is too high, or any limit above it
+        belongs to a true null) <= alpha, for all hypotheses together. How far above that number the
+        truth lies is claimed with a chance of at most alpha of being wrong for each by itself.
+
+    Example:
+        >>> closed_levels(0.05, [math.log(60.0), -math.inf])
+        (0.025, 0.05)
+    """
+    check_alpha(alpha)
+    known = _checked(log_es)
+    missing = 1.0 - np.exp(np.minimum(known + math.log(alpha), 0.0))
+    total = math.fsum(missing)
+    return tuple(alpha / (1.0 + max(total - own, 0.0)) for own in missing.tolist())
 
 
 def e_bh(alpha: float, log_es: Sequence[float]) -> tuple[bool, ...]:

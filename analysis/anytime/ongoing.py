@@ -25,7 +25,7 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 
-from anytime.errors import InvalidCount, InvalidMargin
+from anytime.errors import InvalidCount, InvalidMargin, InvalidShape, InvalidValue
 from anytime.mixture import log_mixture
 from anytime.safe_logrank import HARM_MIXTURE, log_e_harm, log_e_non_inferior
 from anytime.strata import check_count
@@ -120,7 +120,9 @@ def exposed(stratum: OngoingStratum, *, candidate: int = 0, baseline: int = 0) -
 
     Raises:
         InvalidCount: a count is negative or not finite.
+        InvalidMargin, InvalidShape, InvalidValue: the stage cannot be.
     """
+    check_stage(stratum)
     check_count("candidate", candidate)
     check_count("baseline", baseline)
     return stratum._replace(
@@ -140,7 +142,9 @@ def left(stratum: OngoingStratum, *, on_candidate: bool) -> OngoingStratum:
 
     Raises:
         InvalidCount: no unit of that arm is at risk.
+        InvalidMargin, InvalidShape, InvalidValue: the stage cannot be.
     """
+    check_stage(stratum)
     candidate = stratum.candidate - int(on_candidate)
     baseline = stratum.baseline - int(not on_candidate)
     if min(candidate, baseline) < 0:
@@ -161,13 +165,15 @@ def incident(stratum: OngoingStratum, *, on_candidate: bool) -> OngoingStratum:
 
     Raises:
         InvalidCount: no unit of that arm is at risk: it was never exposed, or is used twice.
+        InvalidMargin, InvalidShape, InvalidValue: the stage cannot be.
     """
     after = left(stratum, on_candidate=on_candidate)
     grid, null = np.asarray(stratum.alternatives), stratum.null_ratio
-    candidate, baseline = stratum.candidate, stratum.baseline
-    gain = -np.log((grid * candidate + baseline) / (null * candidate + baseline))
+    at_risk = stratum.candidate + stratum.baseline
+    candidate, baseline = stratum.candidate / at_risk, stratum.baseline / at_risk
+    gain = math.log(null * candidate + baseline) - np.log(grid * candidate + baseline)
     if on_candidate:
-        gain = gain + np.log(grid / null)
+        gain = gain + np.log(grid) - math.log(null)
     return after._replace(log_ratios=tuple((np.asarray(stratum.log_ratios) + gain).tolist()))
 
 
@@ -183,14 +189,19 @@ def follow(stratum: OngoingStratum, events: Iterable[UnitEvent]) -> OngoingStrat
 
     Raises:
         InvalidCount: a unit has an incident or leaves that cannot be at risk.
+        InvalidMargin, InvalidShape: the stage cannot be.
+        InvalidValue: the stage cannot be, or an event is of another kind.
     """
+    check_stage(stratum)
     for kind, on_candidate in events:
         if kind == "incident":
             stratum = incident(stratum, on_candidate=on_candidate)
         elif kind == "left":
             stratum = left(stratum, on_candidate=on_candidate)
-        else:
+        elif kind == "exposed":
             stratum = exposed(stratum, candidate=int(on_candidate), baseline=int(not on_candidate))
+        else:
+            raise InvalidValue(f"kind == {kind!r}, must be 'exposed', 'incident' or 'left'")
     return stratum
 
 
@@ -205,11 +216,13 @@ def carried(strata: Sequence[OngoingStratum]) -> OngoingStratum:
 
     Raises:
         InvalidMargin: there is no stage, or they ask different questions.
+        InvalidCount, InvalidShape, InvalidValue: a stage cannot be.
     """
     if not strata:
         raise InvalidMargin(f"strata == {strata}, must be at least one")
     first = strata[0]
     for each in strata:
+        check_stage(each)
         if _question(each) != _question(first):
             raise InvalidMargin(f"alternatives == {each.alternatives}, must be those of {first}")
     total = np.sum([each.log_ratios for each in strata], axis=0)
@@ -227,6 +240,7 @@ def log_e(strata: Sequence[OngoingStratum]) -> float:
 
     Raises:
         InvalidMargin: the stages ask different questions.
+        InvalidCount, InvalidShape, InvalidValue: a stage cannot be.
 
     Guarantee:
         Under proportional hazards within each stage, with a ratio inside the null, P(ever >=
@@ -244,6 +258,26 @@ def log_e(strata: Sequence[OngoingStratum]) -> float:
         return 0.0
     total = carried(strata)
     return log_mixture(np.asarray(total.log_ratios), total.weights)
+
+
+def check_stage(stratum: OngoingStratum) -> None:
+    """Refuse a stage, perhaps one that was stored, that cannot have come about.
+
+    Raises:
+        InvalidCount: a count is negative or not finite.
+        InvalidMargin: the null's ratio, an alternative or a weight is not finite and above 0.
+        InvalidShape: alternatives, weights and log-likelihood-ratios are not of one length.
+        InvalidValue: a log-likelihood-ratio is not finite.
+    """
+    check_count("candidate", stratum.candidate)
+    check_count("baseline", stratum.baseline)
+    for each in (stratum.null_ratio, *stratum.alternatives, *stratum.weights):
+        if not 0.0 < each < math.inf:
+            raise InvalidMargin(f"ratio or weight == {each}, must be finite and above 0")
+    if not 0 < len(stratum.alternatives) == len(stratum.weights) == len(stratum.log_ratios):
+        raise InvalidShape("alternatives, weights and log_ratios must be of one length, at least 1")
+    if not all(map(math.isfinite, stratum.log_ratios)):
+        raise InvalidValue(f"log_ratios == {stratum.log_ratios}, must all be finite")
 
 
 def _empty(

@@ -107,7 +107,8 @@ def labelled_scores(
     Raises:
         InvalidShape: the lengths differ.
         InvalidShare: a probability is outside (0, 1].
-        InvalidValue: a score or a needed label is not finite, or a mark is neither 0 nor 1.
+        InvalidValue: a score or a needed label is not finite, or too large for its square after it
+            was divided by the probability, or a mark is neither 0 nor 1.
 
     Example:
         >>> state = labelled_scores([1.0, 0.0], [1.0, float("nan")], [1, 0], probability=0.5)
@@ -127,7 +128,8 @@ def labelled_scores(
     if not np.isin(drawn, (0.0, 1.0)).all():
         raise InvalidValue("labelled must be 0 or 1 for every unit")
     used = as_table(np.where(drawn == 1.0, truth, 0.0))[:, 0]
-    columns = np.stack([used * drawn / chance, score * (1.0 - drawn / chance)], axis=1)
+    with np.errstate(over="ignore", invalid="ignore"):  # caught by the moments
+        columns = np.stack([used * drawn / chance, score * (1.0 - drawn / chance)], axis=1)
     return LabelledScores(Moments.of(columns), int(drawn.sum()))
 
 
@@ -178,4 +180,5 @@ def _best_weight(seen: LabelledScores) -> float:
     comoment: Vector = np.asarray(seen.moments.comoment)
     if seen.labels < MIN_LABELS or comoment[1, 1] == 0.0:
         return 1.0
-    return float(np.clip(-comoment[0, 1] / comoment[1, 1], 0.0, 1.0))
+    with np.errstate(over="ignore"):  # what is too large for a number is clipped all the more
+        return float(np.clip(-comoment[0, 1] / comoment[1, 1], 0.0, 1.0))

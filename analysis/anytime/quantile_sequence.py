@@ -19,7 +19,6 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -29,13 +28,15 @@ from scipy.special import betainc, betaln
 from anytime.errors import InvalidCount, InvalidShape, InvalidValue
 from anytime.mean_difference import check_level
 from anytime.moments import Vector, as_table
-from anytime.strata import check_count, check_share
+from anytime.strata import check_share
 
 LOWEST, HIGHEST = 1e-6, 1e12
 """Between these two, bins have a constant relative width."""
 
 WIDTH = 0.01
 """Relative width of a bin."""
+
+_SHARPEST = 1e10  # precision of a mixture; a sharper one would lose its digits, and gain nothing
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,14 +54,14 @@ class ValueCounts:
     bins: tuple[tuple[int, int], ...] = ()
 
     def __post_init__(self) -> None:
-        indices = [index for index, _ in self.bins]
-        inside = not indices or (indices[0] >= 0 and indices[-1] < len(_edges()) - 1)
-        if not inside or any(one >= next_one for one, next_one in pairwise(indices)):
+        indices, counts = np.asarray(self.bins, dtype=np.float64).reshape(-1, 2).T
+        inside = not self.bins or (indices[0] >= 0 and indices[-1] < len(_edges()) - 1)
+        if not inside or (np.diff(indices) <= 0).any():
             raise InvalidValue("bins must be increasing indices of existing bins")
-        for index, count in self.bins:
-            check_count(f"bins[{index}]", count)
-            if count < 1 or count != int(count):
-                raise InvalidCount(f"bins[{index}] == {count}, must be a whole number above 0")
+        whole = np.isfinite(counts) & (counts >= 1) & (counts == np.floor(counts))
+        if not whole.all():
+            index, count = self.bins[int(np.argmin(whole))]
+            raise InvalidCount(f"bins[{index}] == {count}, must be a whole number above 0")
 
     def __add__(self, other: "ValueCounts") -> "ValueCounts":
         merged = Counter(dict(self.bins)) + Counter(dict(other.bins))
@@ -143,14 +144,14 @@ def quantile_sequence(
         The interval at this look; [0, inf] for no value.
 
     Raises:
-        InvalidLevel: `at` or alpha is not strictly between 0 and 1.
+        InvalidLevel: `at`, 1 - `at` or alpha is not strictly between 0 and 1.
         InvalidValue: `planned` is not finite and above 0.
 
     Guarantee:
         P(the interval ever misses the quantile) <= alpha at any looks, for every sample size and
         distribution, with atoms too (Ville; Howard and Ramdas 2022, Theorem 1).
     """
-    check_level("at", at)
+    check_quantile(at)
     check_level("alpha", alpha)
     if not 0.0 < planned < math.inf:
         raise InvalidValue(f"planned == {planned}, must be finite and above 0")
@@ -161,18 +162,27 @@ def quantile_sequence(
     # of that rank; as for the lower limit, seen from above.
     most = _too_many(units, at, planned, alpha)
     least = units + 1 - _too_many(units, 1.0 - at, planned, alpha)
-    edges, ranks = _edges(), np.cumsum([count for _, count in counts.bins])
-
-    def bin_of(rank: int) -> int:
-        return counts.bins[int(np.searchsorted(ranks, rank))][0]
-
-    middle = bin_of(max(1, math.ceil(units * at)))
     return QuantileSequence(
-        estimate=_inside(middle),
-        lower=float(edges[bin_of(least)]) if least >= 1 else 0.0,
-        upper=float(edges[bin_of(most) + 1]) if most <= units else math.inf,
+        estimate=sample_quantile(counts, at),
+        lower=float(_edges()[_bin_of(counts, least)]) if least >= 1 else 0.0,
+        upper=float(_edges()[_bin_of(counts, most) + 1]) if most <= units else math.inf,
         units=units,
     )
+
+
+def sample_quantile(counts: ValueCounts, at: float) -> float:
+    """The quantile of the values seen, to 1 %; `at` in (0, 1), at least one value.
+
+    Raises:
+        InvalidCount: there is no value.
+        InvalidLevel: `at` is not strictly between 0 and 1.
+    """
+    check_quantile(at)
+    if not counts.bins:
+        raise InvalidCount("units == 0, must be at least 1 for a sample quantile")
+    middle = _bin_of(counts, max(1, math.ceil(counts.units * at)))
+    low, high = float(_edges()[middle]), float(_edges()[middle + 1])
+    return math.sqrt(low * high) if math.isfinite(high) else low
 
 
 def quantile_comparison(
@@ -216,6 +226,16 @@ def quantile_comparison(
     )
 
 
+def check_quantile(at: float) -> None:
+    """Refuse a quantile outside the open unit interval, or nearer to 0 than to be told from it.
+
+    Raises:
+        InvalidLevel: so it is.
+    """
+    check_level("at", at)
+    check_level("1 - at", 1.0 - at)
+
+
 @lru_cache(maxsize=1)
 def _edges() -> Vector:
     """Shape (4169,): bin i is [edge i, edge i + 1); the first starts at 0, the last ends at inf."""
@@ -226,10 +246,10 @@ def _edges() -> Vector:
     return edges
 
 
-def _inside(index: int) -> float:
-    """A value within a bin: the geometric middle, or the only finite edge there is."""
-    low, high = float(_edges()[index]), float(_edges()[index + 1])
-    return math.sqrt(low * high) if math.isfinite(high) else low
+def _bin_of(counts: ValueCounts, rank: int) -> int:
+    """Index of the bin of the value of a rank, 1 to all units."""
+    ranks = np.cumsum([count for _, count in counts.bins], dtype=np.float64)
+    return counts.bins[int(np.searchsorted(ranks, rank))][0]
 
 
 @lru_cache(maxsize=4096)
@@ -244,23 +264,35 @@ def _too_many(units: int, rate: float, planned: float, alpha: float) -> int:
     return high
 
 
-def _log_e_above(units: int, rate: float, planned: float, alpha: float) -> Callable[[int], float]:
-    """Log e-value against "the rate is at most `rate`" as a function of the count."""
+def _log_e_above(
+    units: int, rate: float, planned: float, alpha: float
+) -> Callable[[ArrayLike], Vector]:
+    """Log e-value against "the rate is at most `rate`" as a function of the count, or of many."""
     spread = rate * (1.0 - rate)
     spent = -2.0 * math.log(alpha)
     # The mixture's precision that is best at the planned units; it may not be nothing.
-    precision = max(planned * spread / (spent + math.log1p(spent)) - spread, 1e-3 * spread)
+    best = min(planned * spread / (spent + math.log1p(spent)), _SHARPEST)
+    precision = max(best - spread, 1e-3 * spread)
     prior = precision / (1.0 - rate), precision / rate
 
-    def log_mass(successes: float, failures: float) -> float:
+    def log_mass(successes: Vector, failures: Vector) -> Vector:
         """Log integral of the likelihood times the prior over rates above the null's."""
-        above = float(betainc(failures, successes, 1.0 - rate))
-        return float(betaln(successes, failures)) + (math.log(above) if above else -math.inf)
+        with np.errstate(divide="ignore"):
+            above = np.log(betainc(failures, successes, 1.0 - rate))
+        return np.asarray(betaln(successes, failures) + above, dtype=np.float64)
 
-    start = log_mass(*prior)
+    start = log_mass(np.asarray(prior[0]), np.asarray(prior[1]))
+    # Far below the null the integral is only polynomially small, but its tail underflows. Of the
+    # mixture's mass at most 1/units of (1 - rate) above the rate, no count makes less than this.
+    fewest = max(units, 2)
+    beyond = betainc(prior[1], prior[0], (1.0 - rate) * (1.0 - 1.0 / fewest))
+    near = 1.0 - beyond / betainc(prior[1], prior[0], 1.0 - rate)
+    least = units * math.log1p(-1.0 / fewest) + (math.log(near) if near > 0.0 else -math.inf)
 
-    def log_e(count: int) -> float:
-        under_null = count * math.log(rate) + (units - count) * math.log1p(-rate)
-        return log_mass(prior[0] + count, prior[1] + units - count) - start - under_null
+    def log_e(count: ArrayLike) -> Vector:
+        successes = np.asarray(count, dtype=np.float64)
+        under_null = successes * math.log(rate) + (units - successes) * math.log1p(-rate)
+        mass = log_mass(prior[0] + successes, prior[1] + (units - successes))
+        return np.maximum(mass - start - under_null, least)
 
     return log_e

@@ -25,11 +25,13 @@ import numpy as np
 from anytime.errors import InvalidShape, InvalidValue
 from anytime.mean_difference import (
     ArmMoments,
+    Effect,
     MeanSequence,
     MeanStratum,
     counted_strata,
     is_enough,
-    mean_difference,
+    mean_effect,
+    sequence_of,
     units_of,
 )
 from anytime.moments import Vector
@@ -78,6 +80,15 @@ def ratio_difference(
     Guarantee:
         As S3 (`mean_difference`), asymptotically: linearising costs a term of order 1/units.
     """
+    return sequence_of(ratio_effect(strata, scale=scale), planned=planned, alpha=alpha)
+
+
+def ratio_effect(strata: Iterable[MeanStratum], *, scale: Scale = Scale.DIFFERENCE) -> Effect:
+    """The change that `ratio_difference` gives an interval for, with its variance.
+
+    Raises:
+        InvalidShape, InvalidShare, InvalidValue: as `ratio_difference`.
+    """
     checked = tuple(strata)
     for stratum in checked:
         for arm in (stratum.candidate, stratum.baseline):
@@ -91,7 +102,7 @@ def ratio_difference(
             MeanStratum(candidate, baseline, stratum.share)
             for candidate, baseline, stratum in zip(candidates, baselines, counted, strict=True)
         )
-    return mean_difference(counted, planned=planned, alpha=alpha)
+    return mean_effect(counted)
 
 
 def _linearised(
@@ -100,7 +111,8 @@ def _linearised(
     """One arm of every stage, numerator and denominator replaced by the linearised value."""
     means = np.array([arm.moments.mean for arm in arms])
     weights = np.array([units_of(stratum) for stratum in counted], dtype=np.float64)
-    standard = weights @ means / weights.sum()
+    with np.errstate(over="ignore", invalid="ignore"):  # caught where the columns are mapped
+        standard = weights @ means / weights.sum()
     matrix, shift = _linear_map(standard, scale)
     return [ArmMoments(arm.moments.mapped(matrix, shift), arm.events) for arm in arms]
 
@@ -116,6 +128,8 @@ def _linear_map(standard: Vector, scale: Scale) -> tuple[Vector, Vector]:
         if not ratio > 0.0:
             raise InvalidValue(f"mean numerator == {numerator}, must be above 0 on the log scale")
         unit, centre = ratio, math.log(ratio)
+    if denominator * unit == 0.0:
+        raise InvalidValue(f"mean numerator == {numerator}, too small to be divided by")
     columns = len(standard)
     matrix, shift = np.zeros((columns - 1, columns)), np.zeros(columns - 1)
     matrix[0, _NUMERATOR] = 1.0 / (denominator * unit)

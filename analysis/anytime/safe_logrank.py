@@ -22,6 +22,7 @@ from types import MappingProxyType
 
 import numpy as np
 from scipy.optimize import brentq
+from scipy.special import expit
 
 from anytime.errors import InvalidMargin
 from anytime.mixture import Vector, log_mixture
@@ -44,7 +45,8 @@ SEQUENCE_RATIOS = (1.05, 1.1, 1.25, 1.5, 2.0, 3.0, 5.0, 10.0, 20.0)
 """The alternatives of the confidence sequence, as multiples of the ratio that is tried; closer ones
 than for harm, or the limits would stop closing in."""
 
-_WIDEST_LOG_RATIO = 600.0  # of a limit: wider than any counts and shares can make it
+_WIDEST_LOG_RATIO = 1600.0  # of a limit: wider than any counts and shares can make it
+_LARGEST_LOG = 709.0  # of a number in double precision; a lower limit may stop there
 
 
 def log_e_harm(
@@ -66,7 +68,7 @@ def log_e_harm(
 
     Raises:
         InvalidCount, InvalidShare: a stratum cannot be.
-        InvalidMargin: h0, an alternative or a weight is out of range.
+        InvalidMargin: h0, an alternative, their product or a weight is out of range.
 
     Guarantee:
         Under the null, P(ever >= log(1/alpha)) <= alpha at any sequence of looks (Ville).
@@ -97,7 +99,7 @@ def log_e_non_inferior(strata: Iterable[IncidentStratum], *, margin: float) -> f
 
     Raises:
         InvalidCount, InvalidShare: a stratum cannot be.
-        InvalidMargin: the margin is not above 0.
+        InvalidMargin: the margin is not above 0, or so small that nothing is below it.
 
     Guarantee:
         If the rate ratio is `margin` or more, P(ever >= log(1/alpha)) <= alpha (Ville).
@@ -139,6 +141,7 @@ def ratio_sequence(
         True
     """
     check_alpha(alpha)
+    check_alpha(alpha / 2.0)  # of the least number, half is 0
     known = list(strata)
     lower = _lowest_ratio(known, alpha / 2.0)
     exchanged = [IncidentStratum(b, c, 1.0 - share) for c, b, share in known]
@@ -151,20 +154,21 @@ def _lowest_ratio(strata: Sequence[IncidentStratum], alpha: float) -> float:
     for stratum in strata:
         check_stratum(stratum)
     table = np.asarray(strata, dtype=np.float64).reshape(-1, 3, 1)
-    on_candidate, incidents, share = table[:, 0], table[:, 0] + table[:, 1], table[:, 2]
+    on_candidate, on_baseline, share = table[:, 0], table[:, 1], table[:, 2]
     multiples = np.asarray(SEQUENCE_RATIOS)
-    from_candidate = np.sum(on_candidate, axis=0) * np.log(multiples)
-    if log_mixture(from_candidate) <= -math.log(alpha):
+    if log_mixture(np.sum(on_candidate, axis=0) * np.log(multiples)) <= -math.log(alpha):
         return 0.0  # not even a ratio of 0+ is rejected
+    log_odds_of_share = np.log(share) - np.log1p(-share)
 
     def surplus(log_ratio: float) -> float:
-        odds = np.exp(log_ratio) * share / (1.0 - share)
-        normaliser = np.log1p((multiples - 1.0) * (odds / (1.0 + odds)))
-        return log_mixture(from_candidate - np.sum(incidents * normaliser, axis=0)) + math.log(
-            alpha
-        )
+        # The chance of each arm by itself: a difference from 1 would lose its digits.
+        log_odds = log_ratio + log_odds_of_share
+        won = -on_candidate * np.log1p(-(1.0 - 1.0 / multiples) * expit(-log_odds))
+        lost = on_baseline * np.log1p((multiples - 1.0) * expit(log_odds))
+        return log_mixture(np.sum(won - lost, axis=0)) + math.log(alpha)
 
-    return math.exp(brentq(surplus, -_WIDEST_LOG_RATIO, _WIDEST_LOG_RATIO, xtol=1e-12))
+    found = brentq(surplus, -_WIDEST_LOG_RATIO, _WIDEST_LOG_RATIO, xtol=1e-12)
+    return math.exp(min(found, _LARGEST_LOG))
 
 
 def _check_mixture(mixture: Mapping[float, float]) -> None:
@@ -183,6 +187,8 @@ def _log_mixture(
     alternatives: Sequence[float],
     weights: Sequence[float] | None = None,
 ) -> float:
+    if not all(0.0 < ratio < math.inf for ratio in alternatives):
+        raise InvalidMargin(f"alternatives == {alternatives}, must be finite and above 0")
     grid = np.asarray(alternatives, dtype=np.float64)
     log_ratios = np.zeros_like(grid)
     for stratum in strata:

@@ -4,7 +4,6 @@ Source: Lindon and Malek (2022), "Anytime-valid inference for multinomial count 
 Dirichlet-multinomial mixture against the designed shares. Stages multiply.
 """
 
-import math
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
@@ -62,7 +61,7 @@ def _log_e(stratum: SplitStratum) -> float:
         raise InvalidShare(
             f"shares == {stratum.shares}, must be one for each of counts == {stratum.counts}"
         )
-    if not abs(math.fsum(stratum.shares) - 1.0) <= _SUM_TOLERANCE:
+    if not abs(sum(stratum.shares) - 1.0) <= _SUM_TOLERANCE:
         raise InvalidShare(f"shares == {stratum.shares}, must sum to 1")
     for arm, (count, share) in enumerate(zip(stratum.counts, stratum.shares, strict=True)):
         check_count(f"counts[{arm}]", count)

@@ -23,6 +23,7 @@ from tidegate.domain.yaml_places import line_of
 _Loader: Final = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _LINE: Final = re.compile(r"line (\d+)")
 _MERGE: Final = "<<"
+_NAMED: Final = ("agent", "environment", "version")
 
 
 class Finding(msgspec.Struct, frozen=True, kw_only=True):
@@ -147,11 +148,11 @@ def _of_form(file: ManifestFile, document: Document) -> Iterator[Finding]:
         said = getattr(document, name, promised)
         if said != promised:
             yield file.finding(name, f"is {said!r}, but the path says {promised!r}")
-        elif name != "flag" and not files.is_name(promised):
+        elif name in _NAMED and not files.is_name(promised):
             yield file.finding(
                 "",
-                f"{promised!r} is no name for an {name}: letters, digits and . _ - only, 100 at "
-                "most, and a letter or digit first",
+                f"{promised!r} cannot be the name of the {name}: letters, digits and . _ - only, "
+                "100 at most, and a letter or digit first",
             )
     root = yaml.compose(file.content, Loader=_Loader)
     if isinstance(root, yaml.MappingNode):

@@ -32,9 +32,10 @@ class GoneApart(TidegateError):
     code = "gone_apart"
 
     def __init__(self, upstream: Upstream, here: int, there: int) -> None:
+        ours = "1 commit" if here == 1 else f"{here} commits"
         super().__init__(
-            f"this checkout has {here} commits that {upstream} has not, and lacks {there}; nothing "
-            "was changed. Bring them together first: git pull --rebase"
+            f"this checkout has {ours} that {upstream} has not, and lacks {there}; nothing was "
+            "changed. Bring them together first: git pull --rebase"
         )
 
 

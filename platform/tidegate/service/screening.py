@@ -25,7 +25,8 @@ from tidegate_sdk.bucketing import PARTS
 _NEAR = 1e-6  # of a threshold, on the log scale; the two computations differ by far less
 _LIMITS = 4  # of `anytime.ramp` that hold together, each with its part of the budget
 _ALMOST_ONE = 1.0 - 1e-12  # a rate that no limit can exceed
-_TINY = 1e-12  # a ratio above 0
+_TINY = 1e-12  # a rate that no limit lies below, but 0
+_HALVINGS = 16  # of the way from a rate that was seen to 0 or 1, to find its limit
 _NEAR_S = 1e-3  # of an instant, in seconds; a clock counts microseconds
 
 Path: TypeAlias = NDArray[np.float64]
@@ -150,21 +151,47 @@ def _may_be_below(counted: "_Counted", k: int, excess: float, near: float) -> Ma
     """Where a unit's excess of incidents may be confidently below a limit.
 
     It is where the candidate's highest rate is not far above the baseline's lowest, or where the
-    highest ratio is not far above 1, times the baseline's highest rate. The baseline's limits lie
-    on either side of the rate that was seen of it. To put that in their place is to say yes too
-    often, never too seldom, and leaves one limit each, whose e-value at one point is enough.
+    highest ratio is not far above 1, times the baseline's highest rate. The baseline's two limits
+    are found first, each rounded to the side of the rate that was seen: that is to say yes too
+    often, never too seldom. It leaves one limit each, whose e-value at one point is enough.
     """
     hits, units = counted.on_candidate(k)
     base_hits, base_units = counted.on_baseline(k)
     seen = base_hits / np.maximum(base_units, 1)
-    rates = np.minimum(seen + excess, _ALMOST_ONE)
+
+    def too_low(rates: Path) -> Path:
+        return paths.log_e_of_lower_rate(incidents=base_hits, units=base_units, rates=rates)
+
+    def too_high(rates: Path) -> Path:
+        return paths.log_e_of_upper_rate(incidents=base_hits, units=base_units, rates=rates)
+
+    rates = np.minimum(_limit(too_low, near, seen, 0.0) + excess, _ALMOST_ONE)
     by_rate = paths.log_e_of_upper_rate(incidents=hits, units=units, rates=rates)
+    base_highest = _limit(too_high, near, seen, 1.0)
     exchanged = [
         IncidentPath(each.baseline, each.candidate, 1.0 - each.share)
         for each in counted.incidents(k)
     ]
-    by_ratio = paths.log_e_of_lower_ratio(exchanged, ratios=seen / (seen + excess) + _TINY)
+    ratios = base_highest / (base_highest + excess)
+    by_ratio = paths.log_e_of_lower_ratio(exchanged, ratios=ratios)
     return (rates >= _ALMOST_ONE) | (by_rate >= near) | (by_ratio >= near)
+
+
+def _limit(log_e: Callable[[Path], Path], near: float, seen: Path, end: float) -> Path:
+    """A confidence limit between the rate that was seen and an end, rounded towards what was seen.
+
+    Args:
+        log_e: log e-values against rates, shape (L,); they rise from what was seen to the end.
+        near: where a rate is rejected.
+        seen: shape (L,), the rates that were seen.
+        end: 0 or 1.
+    """
+    inside, outside = np.clip(seen, _TINY, _ALMOST_ONE), np.full_like(seen, end)
+    for _ in range(_HALVINGS):
+        middle = np.clip(0.5 * (inside + outside), _TINY, _ALMOST_ONE)
+        beyond = log_e(middle) >= near
+        inside, outside = np.where(beyond, inside, middle), np.where(beyond, middle, outside)
+    return inside
 
 
 def _late(stage: Stage, looks: Looks) -> Mask:
