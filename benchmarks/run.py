@@ -17,6 +17,8 @@ from typing import Any
 import duckdb
 import mmh3
 import numpy as np
+from look import looks
+from rollouts import rollouts
 
 from anytime import IncidentStratum, safe_logrank
 from tidegate.adapters.duckdb_events import DuckDBEvents
@@ -32,6 +34,7 @@ from tidegate_sdk import Client, bucket
 RESULTS = Path(__file__).parent / "results" / "benchmarks.json"
 ROUNDS = 5
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
+WINDOW_S = 600
 
 
 def seconds(action: Callable[[], object]) -> float:
@@ -95,12 +98,12 @@ def look(folder: Path) -> dict[str, float]:
     for history in (10_000, 200_000):
         while store.last_seq() < history:
             store.append([_batch(store.last_seq(), 5_000)], NOW)
-        store.stages("r", store.last_seq(), NOW)
+        store.stages("r", store.last_seq(), NOW, WINDOW_S)
         times = []
         for _ in range(ROUNDS):
             store.append([_batch(store.last_seq(), 1_000)], NOW)
             began = time.perf_counter()
-            store.stages("r", store.last_seq(), NOW)
+            store.stages("r", store.last_seq(), NOW, WINDOW_S)
             times.append(time.perf_counter() - began)
         found[f"look_ms_at_{history}"] = 1000 * statistics.median(times)
     store.close()
@@ -174,7 +177,7 @@ def _line(number: int) -> dict[str, Any]:
 def main() -> None:
     """Run all and write the results."""
     with tempfile.TemporaryDirectory() as folder:
-        found = evaluation() | look(Path(folder)) | ingest(Path(folder))
+        found = evaluation() | looks() | rollouts() | look(Path(folder)) | ingest(Path(folder))
     rounded = {name: float(f"{value:.4g}") for name, value in found.items()}
     RESULTS.parent.mkdir(exist_ok=True)
     RESULTS.write_text(json.dumps(rounded, indent=1) + "\n")

@@ -42,4 +42,5 @@ def log_mixture(log_ratios: Vector, weights: Sequence[float] | None = None) -> f
         raise InvalidValue(f"log_ratios == {log_ratios}, must all be numbers")
     if math.isinf(peak):
         return peak
-    return peak + float(np.log(np.average(np.exp(log_ratios - peak), weights=weights)))
+    mean = np.average(np.exp(log_ratios - peak), weights=weights)
+    return peak + float(np.log(mean)) if mean > 0.0 else -math.inf

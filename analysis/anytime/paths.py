@@ -91,7 +91,7 @@ def log_e_harm(
     Example:
         >>> strata = [IncidentPath(candidate=np.array([0, 5]), baseline=15, share=0.05)]
         >>> [round(float(each), 3) for each in log_e_harm(strata)]
-        [-1.188, 3.554]
+        [-1.212, 3.556]
     """
     safe_logrank.log_e_harm((), mixture=mixture)  # refuses what is no question there
     return _log_e_ratio(strata, 1.0, list(mixture), list(mixture.values()))

@@ -4,69 +4,31 @@ Seeds and sizes are fixed; a bound is the promise plus three standard errors of 
 """
 
 import math
-from collections.abc import Sequence
-from typing import NamedTuple, TypeAlias
 
 import numpy as np
 import pytest
+from mixtures import LOG_20, log_mean
 from numpy.typing import NDArray
+from rows import Numbers
+from s8_detector import run_lengths
+from s9_budget import BASE_RATE, BUDGETS, Course, courses, ramp_name
 
-from anytime import IncidentStratum
 from anytime.bernoulli import upper_rate
 from anytime.e_detector import Outcomes, Rule, alarmed, follow, known
 from anytime.ongoing import exposed, harm_stratum, incident, log_e
-from anytime.ramp import next_share
-from anytime.safe_logrank import HARM_MIXTURE, log_e_harm
+from anytime.safe_logrank import HARM_MIXTURE
 
 pytestmark = pytest.mark.validation
 
-Numbers: TypeAlias = NDArray[np.float64]
-
-LOG_20 = math.log(20.0)
 RATIOS = np.array(list(HARM_MIXTURE))[:, None]
-WEIGHTS = np.array(list(HARM_MIXTURE.values()))[:, None] / sum(HARM_MIXTURE.values())
+WEIGHTS = list(HARM_MIXTURE.values())
 
 
 def _bound(alpha: float, paths: int) -> float:
     return alpha + 3.0 * math.sqrt(alpha * (1.0 - alpha) / paths)
 
 
-def _log_mean(log_ratios: Numbers, weights: Numbers) -> Numbers:
-    peak = log_ratios.max(axis=0)
-    return np.asarray(peak + np.log(np.sum(weights * np.exp(log_ratios - peak), axis=0)))
-
-
 # --- S8: after the switch -----------------------------------------------------------------------
-
-
-def _run_lengths(
-    null: float, rate: float, rule: Rule, *, asked: float, paths: int, most: int
-) -> Numbers:
-    """Units until the alarm of each path, at most `most`, each incident looked at."""
-    detector = known(null, rule=rule)
-    rates = np.array(detector.rates)[:, None]
-    clean, hit = np.log1p(-rates) - math.log1p(-null), np.log(rates / null)
-    rng = np.random.default_rng(801)
-    lengths, units = np.full(paths, float(most)), np.zeros(paths)
-    stakes, watched = np.zeros((len(rates), paths)), np.arange(paths)
-    while watched.size:
-        gaps = rng.geometric(rate, watched.size)
-        units += gaps
-        total = clean * (gaps - 1)
-        if rule == "cusum":
-            log_sums = np.maximum(0.0, stakes + total) + hit
-            stakes = np.maximum(0.0, log_sums)
-        else:
-            # log 0 of no clean unit is meant: nothing has started since.
-            with np.errstate(divide="ignore"):
-                since = np.log(-np.expm1(total)) - np.log(-np.expm1(clean))
-            log_sums = np.logaddexp(stakes + total, since) + hit
-            stakes = np.logaddexp(0.0, log_sums)
-        over = _log_mean(log_sums, np.full((len(rates), 1), 1.0 / len(rates))) >= math.log(asked)
-        lengths[watched[over]] = np.minimum(units[over], most)
-        stay = ~over & (units < most)
-        watched, units, stakes = watched[stay], units[stay], stakes[:, stay]
-    return lengths
 
 
 @pytest.mark.parametrize("rule", ["shiryaev-roberts", "cusum"])
@@ -77,7 +39,7 @@ def test_vectorised_run_lengths_are_those_of_the_production_detector(rule: Rule)
         gap = int(rng.geometric(0.02, 1)[0])
         units += gap
         detector = follow(detector, [Outcomes(gap - 1, 1)])
-    ours = _run_lengths(0.01, 0.02, rule, asked=500.0, paths=1, most=10**9)
+    ours = run_lengths(np.array([0.01]), 0.02, rule, asked=500.0, most=10**9)
     assert ours.tolist() == [units]
 
 
@@ -91,10 +53,11 @@ def test_false_alarms_are_as_rare_as_asked_and_a_doubling_is_seen_soon(
     """A rate of 1 %, learnt from `seen` units; the null is its upper limit, missed once in 100."""
     paths, rate = 1000, 0.01
     null = upper_rate(incidents=round(rate * seen), units=seen, alpha=0.01)
+    nulls = np.full(paths, null)
     most = 30 * asked  # cut off, which can but shorten the average
-    at_null = _run_lengths(null, null, rule, asked=asked, paths=paths, most=most)
-    at_rate = _run_lengths(null, rate, rule, asked=asked, paths=paths // 5, most=most)
-    doubled = _run_lengths(null, 2.0 * rate, rule, asked=asked, paths=paths, most=most)
+    at_null = run_lengths(nulls, null, rule, asked=asked, most=most)
+    at_rate = run_lengths(nulls[: paths // 5], rate, rule, asked=asked, most=most)
+    doubled = run_lengths(nulls, 2.0 * rate, rule, asked=asked, most=most)
     error = at_null.std() / math.sqrt(paths)
     print(
         f"{rule}, asked {asked:,}, 1 % learnt from {seen:,} (null {null:.3%}): run length at the "
@@ -108,59 +71,6 @@ def test_false_alarms_are_as_rare_as_asked_and_a_doubling_is_seen_soon(
 
 # --- S9: the ramp -------------------------------------------------------------------------------
 
-UNITS_A_LOOK, LOOKS = 1000, 80
-BASE_RATE = 0.01
-LADDER = (0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.5)
-FIXED = tuple(share for share in (0.01, 0.05, 0.25, 0.5) for _ in range(5))
-
-
-class _Course(NamedTuple):
-    """How one rollout went: excess incidents, units seen until its end, and which end it was."""
-
-    excess: float
-    units: int
-    promoted: bool
-
-
-def _rollout(rng: np.random.Generator, rate: float, budget: float | None) -> _Course:
-    """One rollout to an alarm, or to 100 % and then on until the last look without a control."""
-    strata: dict[float, tuple[int, int]] = {}
-    units, excess = [0, 0], 0.0
-    for look in range(LOOKS):
-        share = _share(strata, units, look, budget)
-        if share >= 1.0:
-            rest = (LOOKS - look) * UNITS_A_LOOK * (rate - BASE_RATE)
-            return _Course(excess + rest, look * UNITS_A_LOOK, promoted=True)
-        new = int(rng.binomial(UNITS_A_LOOK, share))
-        old = UNITS_A_LOOK - new
-        before = strata.get(share, (0, 0))
-        bad, of_base = int(rng.binomial(new, rate)), int(rng.binomial(old, BASE_RATE))
-        strata[share] = before[0] + bad, before[1] + of_base
-        units = [units[0] + new, units[1] + old]
-        excess += new * (rate - BASE_RATE)
-        if log_e_harm(_strata(strata)) >= LOG_20:
-            return _Course(excess, (look + 1) * UNITS_A_LOOK, promoted=False)
-    return _Course(excess, LOOKS * UNITS_A_LOOK, promoted=False)
-
-
-def _strata(counts: dict[float, tuple[int, int]]) -> list[IncidentStratum]:
-    return [IncidentStratum(bad, base, share) for share, (bad, base) in counts.items()]
-
-
-def _share(
-    counts: dict[float, tuple[int, int]], units: Sequence[int], look: int, budget: float | None
-) -> float:
-    if budget is None:
-        return FIXED[look] if look < len(FIXED) else 1.0
-    share = next_share(
-        _strata(counts),
-        candidate_units=units[0],
-        baseline_units=units[1],
-        units=UNITS_A_LOOK,
-        budget=budget,
-    )
-    return 1.0 if share >= 1.0 else max(step for step in LADDER if step <= max(share, LADDER[0]))
-
 
 @pytest.mark.parametrize("rate", [0.01, 0.015, 0.02, 0.05, 0.2])
 def test_a_ramp_within_a_budget_harms_few_and_lets_a_healthy_candidate_through(
@@ -168,30 +78,25 @@ def test_a_ramp_within_a_budget_harms_few_and_lets_a_healthy_candidate_through(
 ) -> None:
     """Against fixed steps of 1, 5, 25 and 50 %, 5,000 units each; 1,000 units a look."""
     paths = 100
-    found: dict[float | None, list[_Course]] = {}
-    for budget in (None, 5.0, 10.0):
-        rng = np.random.default_rng(901)
-        found[budget] = [_rollout(rng, rate, budget) for _ in range(paths)]
+    found: dict[float | None, list[Course]] = {}
+    for budget in BUDGETS:
+        found[budget] = courses(rate, budget, paths)
         excess = np.array([each.excess for each in found[budget]])
         units = np.array([each.units for each in found[budget]])
         promoted = np.mean([each.promoted for each in found[budget]])
         print(
-            f"{BASE_RATE:.0%} -> {rate:.1%}, {f'budget {budget:g}' if budget else 'fixed steps'}: "
+            f"{BASE_RATE:.0%} -> {rate:.1%}, {ramp_name(budget)}: "
             f"{excess.mean():.1f} ± {excess.std() / math.sqrt(paths):.1f} units harmed, "
             f"ended after {units.mean():,.0f} units, promoted {promoted:.0%}"
         )
-    harmed = {b: np.mean([each.excess for each in courses]) for b, courses in found.items()}
-    for courses in found.values():
-        promoted = np.mean([each.promoted for each in courses])
-        rolled_back = np.mean([_rolled_back(each) for each in courses])
+    harmed = {b: np.mean([each.excess for each in ended]) for b, ended in found.items()}
+    for ended in found.values():
+        promoted = np.mean([each.promoted for each in ended])
+        rolled_back = np.mean([each.rolled_back for each in ended])
         assert rate > BASE_RATE or promoted >= 0.85
         assert rate > BASE_RATE or rolled_back <= _bound(0.05, paths)
     # What fixed steps harm, they harm in one step to half of the traffic, or by promoting.
     assert harmed[5.0] <= harmed[None]
-
-
-def _rolled_back(course: _Course) -> bool:
-    return not course.promoted and course.units < LOOKS * UNITS_A_LOOK
 
 
 # --- S1, units that stay ------------------------------------------------------------------------
@@ -213,7 +118,7 @@ def _peaks_when_new_units_fail(share: float, rate: float, paths: int) -> tuple[N
         chance = candidate / (candidate + baseline)
         by_counts = by_counts + gain - np.log1p((RATIOS - 1.0) * chance)
         by_share = by_share + gain - np.log1p((RATIOS - 1.0) * share)
-        now = [_log_mean(by_counts, WEIGHTS), _log_mean(by_share, WEIGHTS)]
+        now = [log_mean(by_counts, WEIGHTS), log_mean(by_share, WEIGHTS)]
         peaks = np.maximum(peaks, now)
     return peaks[0], peaks[1]
 

@@ -7,16 +7,16 @@ use more paths, and print what they measure.
 """
 
 import math
-from typing import NamedTuple, TypeAlias
 
 import numpy as np
+import path_moments as along
 import pytest
-from numpy.typing import NDArray
+from path_moments import PathStage
+from s3_means import PLANS, Plan, binary_at, binary_looks, binary_stage, binary_stages
 
 from anytime.mean_difference import (
-    MIN_EVENTS,
-    MIN_UNITS,
     ArmMoments,
+    MeanSequence,
     MeanStratum,
     half_width,
     mean_difference,
@@ -25,9 +25,6 @@ from anytime.moments import Moments
 from anytime.prediction_powered import PowerTuned, label_mean, labelled_scores
 from anytime.quantile_sequence import ValueCounts, quantile_comparison, value_counts
 from anytime.ratio_metric import Scale, ratio_difference
-
-Numbers: TypeAlias = NDArray[np.float64]
-Counts: TypeAlias = NDArray[np.int64]
 
 ALPHA = 0.05
 
@@ -46,146 +43,60 @@ def _bound(paths: int, alpha: float = ALPHA) -> float:
 # --- S3, binary outcomes, all paths at once -----------------------------------------------------
 
 
-class _Stage(NamedTuple):
-    """Totals of one stage after each look, each of shape (paths, looks)."""
-
-    candidates: Counts
-    baselines: Counts
-    candidate_events: Counts
-    baseline_events: Counts
-
-
-def _stages(
-    paths: int, seed: int, plan: list[tuple[float, float, float]], *, looks: int, step: int
-) -> list[_Stage]:
-    """Stages of a plan (share, baseline rate, candidate rate), `looks` batches of `step` each."""
-    rng = np.random.default_rng(seed)
-    found = []
-    for share, base, other in plan:
-        on_candidate = rng.binomial(step, share, (paths, looks))
-        batches = (
-            on_candidate,
-            step - on_candidate,
-            rng.binomial(on_candidate, other),
-            rng.binomial(step - on_candidate, base),
-        )
-        found.append(_Stage(*(np.cumsum(each, axis=1) for each in batches)))
-    return found
-
-
-def _at(stages: list[_Stage], stage: int, look: int) -> list[Numbers]:
-    """Totals of each stage, shape (4, paths), seen at one look of one stage."""
-    done = [np.stack([each[:, -1] for each in before]) for before in stages[:stage]]
-    return [*done, np.stack([each[:, look] for each in stages[stage]])]
-
-
-def _binary_look(totals: list[Numbers], planned: float) -> tuple[Numbers, Numbers, Numbers]:
-    """Estimate, half-width and whether there is enough, each of shape (paths,)."""
-    counted, units, arms = [], np.zeros(1), np.zeros(1)
-    for nc, nb, ec, eb in totals:
-        keep = (ec + eb > 0) & (np.minimum(nc, nb) * (ec + eb) >= MIN_EVENTS * (nc + nb))
-        counted.append(keep)
-        units = units + keep * (nc + nb)
-        arms = arms + keep * np.stack([nc, nb, ec, eb])
-    enough = (arms[:2] >= MIN_UNITS).all(axis=0) & (arms[2:] >= MIN_EVENTS).all(axis=0)
-    estimate, variance = np.zeros(len(enough)), np.zeros(len(enough))
-    for keep, (nc, nb, ec, eb) in zip(counted, totals, strict=True):
-        nc, nb = np.maximum(nc, 2), np.maximum(nb, 2)  # noqa: PLW2901 - not counted below anyway
-        weight = keep * (nc + nb) / np.maximum(units, 1)
-        estimate += weight * (ec / nc - eb / nb)
-        of_means = ec * (nc - ec) / nc**2 / (nc - 1) + eb * (nb - eb) / nb**2 / (nb - 1)
-        variance += weight**2 * of_means
-    factor = np.array([half_width(1.0, max(float(n), 1.0), planned=planned) for n in units])
-    return estimate, factor * np.sqrt(units * variance), enough
-
-
-def _production(totals: list[Numbers], path: int, shares: list[float], planned: float) -> object:
+def _production(stages: list[PathStage], path: int, shares: list[float]) -> MeanSequence:
     strata = []
-    for counts, share in zip(totals, shares, strict=True):
-        nc, nb, ec, eb = (int(each[path]) for each in counts)
+    for stage, share in zip(stages, shares, strict=True):
         arms = [
             ArmMoments(Moments.of(np.repeat([1.0, 0.0], [events, units - events])), events)
-            for units, events in ((nc, ec), (nb, eb))
+            for units, events in (
+                (int(arm.moments.count[path]), int(arm.events[path])) for arm in stage
+            )
         ]
         strata.append(MeanStratum(arms[0], arms[1], share))
-    return mean_difference(strata, planned=planned)
+    return mean_difference(strata, planned=100_000.0)
 
 
-def _missed(
-    paths: int, seed: int, plan: list[tuple[float, float, float]], *, looks: int, step: int
-) -> tuple[float, float, float]:
+def _missed(paths: int, plan: Plan) -> tuple[float, float, float]:
     """Share of paths that ever miss to either side: (any, below, above the truth)."""
-    stages = _stages(paths, seed, plan, looks=looks, step=step)
-    shares, planned = [share for share, _, _ in plan], float(len(plan) * looks * step)
-    truth = plan[0][2] - plan[0][1]
+    shares, truth = [share for share, _, _ in plan], plan[0][2] - plan[0][1]
     low, high = np.zeros(paths, bool), np.zeros(paths, bool)
     rng = np.random.default_rng(0)
-    for stage in range(len(plan)):
-        for look in range(looks):
-            totals = _at(stages, stage, look)
-            estimate, width, enough = _binary_look(totals, planned)
-            low |= enough & (estimate + width < truth)
-            high |= enough & (estimate - width > truth)
-            if look in (0, looks // 2, looks - 1):
-                path = int(rng.integers(paths))
-                ours = _production(totals, path, shares[: stage + 1], planned)
-                assert ours.enough == enough[path]  # type: ignore[attr-defined]
-                if enough[path]:
-                    expected = (estimate[path], width[path])
-                    found = (ours.estimate, ours.half_width)  # type: ignore[attr-defined]
-                    assert found == pytest.approx(expected, rel=1e-9)
+    for number, look in enumerate(binary_looks(plan, paths, seed=1)):
+        estimate, width, enough = look.sequence
+        low |= enough & (estimate + width < truth)
+        high |= enough & (estimate - width > truth)
+        if number % 12 == 0:
+            path = int(rng.integers(paths))
+            ours = _production(look.stages, path, shares[: len(look.stages)])
+            assert ours.enough == enough[path]
+            if enough[path]:
+                found = (ours.estimate, ours.half_width)
+                assert found == pytest.approx((estimate[path], width[path]), rel=1e-9)
     return float((low | high).mean()), float(low.mean()), float(high.mean())
 
 
-CASES = [
-    pytest.param([(0.05, 0.1, 0.1)], id="A/A 10 % at share 5 %"),
-    pytest.param([(0.05, 0.01, 0.01)], id="A/A 1 % at share 5 %"),
-    pytest.param([(0.05, 0.1, 0.13)], id="10 to 13 % at share 5 %"),
-    pytest.param([(0.5, 0.1, 0.1)], id="A/A 10 % at share 50 %"),
-    pytest.param(
-        [(0.01, 0.05, 0.05), (0.05, 0.1, 0.1), (0.25, 0.2, 0.2), (0.5, 0.3, 0.3)],
-        id="A/A over a ramp, rate rising from 5 to 30 %",
-    ),
-    pytest.param(
-        [(0.5, 0.3, 0.3), (0.25, 0.2, 0.2), (0.05, 0.1, 0.1), (0.01, 0.05, 0.05)],
-        id="A/A over a falling ramp, rate falling from 30 to 5 %",
-    ),
-]
-
-
-@pytest.mark.parametrize("plan", CASES)
+@pytest.mark.parametrize(
+    "plan", [*PLANS.values(), [(0.05, 0.1, 0.13)]], ids=[*PLANS, "10 to 13 % at share 5 %"]
+)
 @pytest.mark.parametrize("paths", _paths(1000, 20_000))
 def test_difference_peeked_at_after_every_batch_misses_within_its_level(
-    paths: int, plan: list[tuple[float, float, float]]
+    paths: int, plan: Plan
 ) -> None:
     """100 looks, 100,000 units; a 5 % share has 5,000 candidates in the end."""
-    missed, low, high = _missed(paths, 1, plan, looks=100 // len(plan), step=1000)
+    missed, low, high = _missed(paths, plan)
     print(f"missed {missed:.4f} (below {low:.4f}, above {high:.4f}) of {paths} paths")
     assert missed <= _bound(paths)
 
 
 def test_pooled_stages_would_show_a_difference_in_almost_every_a_a_over_a_ramp() -> None:
     plan = [(0.01, 0.05, 0.05), (0.5, 0.3, 0.3)]
-    totals = _at(_stages(300, 2, plan, looks=10, step=1000), 1, 9)
-    pooled = [np.asarray(sum(totals))]
-    estimate, width, enough = _binary_look(pooled, 20_000.0)
+    stages = binary_stages(300, 2, plan, looks=10, step=1000)
+    pooled = binary_stage(*np.sum([[each[:, -1] for each in stage] for stage in stages], axis=0))
+    estimate, width, enough = along.mean_difference([pooled], 20_000.0)
     assert float((enough & (estimate - width > 0.0)).mean()) > 0.99
-    estimate, width, enough = _binary_look(totals, 20_000.0)
-    assert enough.all()
-    assert float((np.abs(estimate) > width).mean()) <= _bound(300)
-
-
-@pytest.mark.validation
-def test_units_until_ten_against_eleven_percent_is_seen_are_near_the_measured_median() -> None:
-    """Stored: S3 tuned to 30,000 has a median of 29,000 users."""
-    stages = _stages(4000, 3, [(0.5, 0.10, 0.11)], looks=400, step=250)
-    found = np.full(4000, np.inf)
-    for look in range(400):
-        estimate, width, enough = _binary_look(_at(stages, 0, look), 30_000.0)
-        seen = enough & (estimate > width)
-        found = np.where(seen, np.minimum(found, 250.0 * (look + 1)), found)
-    print(f"median {np.median(found):,.0f} units, not seen {np.isinf(found).mean():.4f}")
-    assert float(np.median(found)) <= 1.1 * 29_000
+    stratified = along.mean_difference(binary_at(stages, 1, 9), 20_000.0)
+    assert stratified.enough.all()
+    assert float(stratified.misses(0.0).mean()) <= _bound(300)
 
 
 # --- S3 with covariates, S4 ---------------------------------------------------------------------

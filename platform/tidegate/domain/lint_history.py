@@ -167,9 +167,7 @@ def flags_are_taken_out_in_time(now: Manifest, past: Past) -> Iterator[Finding]:
     """A flag that has expired asks to be removed."""
     for file, flag in now.of(FeatureFlag):
         if flag.expires is not None and flag.expires <= past.today:
-            message = (
-                f"{flag.flag} has expired on {flag.expires}; take it out of the code, then here"
-            )
+            message = f"was {flag.expires}; take the flag out of the code, and then here"
             yield file.finding("expires", message, "warning")
 
 

@@ -41,11 +41,8 @@ class DecisionRecord(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def decision_id(self) -> str:
         """Hash of rollout, step, rule and evidence: the same decision never has two ids."""
-        step = str(self.evidence.step)
-        parts = (self.environment, self.agent, self.attempt, step, self.decision.rule)
-        digest = hashlib.sha256("/".join(parts).encode())
-        digest.update(msgspec.json.encode(self.evidence))
-        return digest.hexdigest()[:16]
+        parts = (self.environment, self.agent, self.attempt, self.evidence.step, self.decision.rule)
+        return _id(parts, msgspec.json.encode(self.evidence))
 
     def recompute(self) -> AnyDecision:
         """The decision that the recorded policy, evidence and clock lead to, taken anew."""
@@ -72,6 +69,23 @@ def from_json(content: bytes) -> DecisionRecord:
     return msgspec.json.decode(content, type=DecisionRecord)
 
 
+def recorded_id(content: bytes) -> str:
+    """The id of the decision in a record, from its bytes.
+
+    Unlike `DecisionRecord.decision_id` it stays the same when evidence gets more fields.
+    """
+    said = msgspec.json.decode(content)
+    evidence = said["evidence"]
+    parts = (said["environment"], said["agent"], said["attempt"], evidence["step"])
+    return _id((*parts, said["decision"]["rule"]), msgspec.json.encode(evidence))
+
+
 def digest_of(content: bytes) -> str:
     """The digest that a decision commit's `Tidegate-Evidence` trailer carries."""
     return f"sha256:{hashlib.sha256(content).hexdigest()}"
+
+
+def _id(parts: tuple[object, ...], evidence: bytes) -> str:
+    digest = hashlib.sha256("/".join(map(str, parts)).encode())
+    digest.update(evidence)
+    return digest.hexdigest()[:16]

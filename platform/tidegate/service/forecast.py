@@ -118,7 +118,7 @@ class Harmful(msgspec.Struct, frozen=True, kw_only=True):
     """How rollouts end of a candidate that is worse on one guardrail.
 
     Attributes:
-        power: share of rollouts that were rolled back.
+        power: share of rollouts that were rolled back (or frozen, where memory has no way back).
         reached_all: share that reached 100 % all the same.
         units, days: until the rollback, over the rollouts that had one; None if none did.
         candidate_units: units that met the candidate during the rollout.

@@ -26,6 +26,7 @@ from tidegate.service.simulated_rollout import Rollout, roll_out
 from tidegate.service.streams import OUTCOMES_A_LOOK, InBatches, Truth
 
 _DAY_S = 86_400.0
+_STOPPED = (Verdict.ROLL_BACK, Verdict.FREEZE)
 _FEWEST_UNITS = 100_000  # at which a simulated rollout is given up, or
 _ROOM = 4  # times the units that its steps ask for at least, if that is more
 _BUDGETED_STAGES = 20  # about the most that a risk budget goes through
@@ -146,7 +147,7 @@ def _planned(policy: Policy, assumed: Assumptions) -> tuple[PlannedStep, ...]:
 
 def _healthy(ends: list[Rollout], assumed: Assumptions) -> Healthy:
     reached = [end for end in ends if end.verdict is Verdict.PROMOTE]
-    back = [end.rule == "harm" for end in ends if end.verdict is Verdict.ROLL_BACK]
+    back = [end.rule == "harm" for end in ends if end.verdict in _STOPPED]
     units = [end.units for end in reached]
     return Healthy(
         reached_all=len(reached) / len(ends),
@@ -161,7 +162,7 @@ def _healthy(ends: list[Rollout], assumed: Assumptions) -> Healthy:
 
 
 def _harmful(guardrail: Guardrail, ends: list[Rollout], assumed: Assumptions) -> Harmful:
-    back = [end.units for end in ends if end.verdict is Verdict.ROLL_BACK]
+    back = [end.units for end in ends if end.verdict in _STOPPED]
     rate, worse = assumed.rate(guardrail), assumed.harmed_rate(guardrail)
     harmed = [end.harmed_units(guardrail.name) for end in ends]
     spared = rate / worse if guardrail.kind == "incident" else (1.0 - rate) / (1.0 - worse)

@@ -10,6 +10,7 @@ from tidegate.domain.document import Document
 from tidegate.domain.document_places import DOCUMENTS, PLACES
 from tidegate.domain.document_words import meanings, summary
 
+_OF_KIND: Final = "what this file is."
 _DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
 
 
@@ -52,6 +53,9 @@ def schema_name(document: type[Document]) -> str:
 def _describe(definition: dict[str, Any], document: type[Document]) -> None:
     definition["description"] = summary(document)
     said = meanings(document)
+    if "kind" not in document.__struct_fields__ and "kind" in definition["properties"]:
+        entry = definition["properties"]["kind"]
+        definition["properties"]["kind"] = {"description": _OF_KIND, **entry}
     for field in msgspec.structs.fields(document):
         if field.name in said:
             entry = definition["properties"][field.encode_name]
