@@ -42,5 +42,8 @@ def log_mixture(log_ratios: Vector, weights: Sequence[float] | None = None) -> f
         raise InvalidValue(f"log_ratios == {log_ratios}, must all be numbers")
     if math.isinf(peak):
         return peak
-    mean = np.average(np.exp(log_ratios - peak), weights=weights)
-    return peak + float(np.log(mean)) if mean > 0.0 else -math.inf
+    likelihoods = np.exp(np.asarray(log_ratios) - peak)
+    shares = np.ones(len(likelihoods)) if weights is None else np.asarray(weights, np.float64)
+    # Both sums by the same operation, so that the mean of ones is exactly one.
+    mean = float(likelihoods.dot(shares)) / float(np.ones(len(shares)).dot(shares))
+    return peak + math.log(mean) if mean > 0.0 else -math.inf

@@ -36,7 +36,7 @@ LOWEST, HIGHEST = 1e-6, 1e12
 WIDTH = 0.01
 """Relative width of a bin."""
 
-_SHARPEST = 1e10  # precision of a mixture; a sharper one would lose its digits, and gain nothing
+_SHARPEST = 1e10  # units that a mixture is worth; a sharper one would but lose its digits
 
 
 @dataclass(frozen=True, slots=True)
@@ -271,7 +271,7 @@ def _log_e_above(
     spread = rate * (1.0 - rate)
     spent = -2.0 * math.log(alpha)
     # The mixture's precision that is best at the planned units; it may not be nothing.
-    best = min(planned * spread / (spent + math.log1p(spent)), _SHARPEST)
+    best = min(planned * spread / (spent + math.log1p(spent)), _SHARPEST * spread)
     precision = max(best - spread, 1e-3 * spread)
     prior = precision / (1.0 - rate), precision / rate
 

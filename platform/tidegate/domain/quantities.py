@@ -2,6 +2,7 @@
 
 import re
 from fractions import Fraction
+from functools import lru_cache
 
 from tidegate_sdk.bucketing import PARTS
 
@@ -10,6 +11,7 @@ _DURATION = re.compile(r"^(\d+)\s*(s|m|h|d)$")
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
+@lru_cache(maxsize=4096)  # the same few texts are asked for at every look
 def share_ppm(value: int | str) -> int:
     """Parts per million of "12.5%" or of an integer that already counts parts per million.
 

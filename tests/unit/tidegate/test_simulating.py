@@ -1,11 +1,14 @@
 """Simulated rollouts: the production rule on generated streams, reproducible and sane."""
 
 import json
+from typing import Literal
 
+import msgspec
 import pytest
 from click.testing import CliRunner
 
 from tidegate.cli import main
+from tidegate.service.screening import all_looks
 from tidegate.service.simulating import Scenario, simulate
 
 HARM = Scenario(
@@ -69,12 +72,59 @@ def test_fewer_goals_are_harm_and_more_are_not() -> None:
     assert simulate(better, reps=20, seed=1).promoted >= 18
 
 
+def test_a_ramp_by_risk_budget_releases_an_equal_candidate_and_stops_a_worse_one() -> None:
+    """The first share is the budget over a look's units: with no evidence every unit is at risk."""
+    equal = Scenario(
+        metric="incident",
+        baseline_rate=0.005,
+        candidate_rate=0.005,
+        units=20_000,
+        risk_budget=50.0,
+        look_units=1000,
+    )
+    assert equal.policy().first_share_ppm == 50_000
+    assert simulate(equal, reps=5, seed=1).promoted >= 4
+    worse = msgspec.structs.replace(equal, candidate_rate=0.05)
+    stopped = simulate(worse, reps=5, seed=1)
+    assert stopped.rolled_back == 5
+    assert stopped.oracle_mean_units is None
+
+
+@pytest.mark.parametrize(
+    ("metric", "rates", "shares"),
+    [
+        pytest.param("incident", (0.01, 0.03), (0.05,), id="incidents, one share"),
+        pytest.param("incident", (0.03, 0.03), (0.01, 0.1, 0.5), id="incidents, ramp"),
+        pytest.param("goal", (0.6, 0.6), (0.01, 0.1, 0.5), id="goals, ramp"),
+    ],
+)
+def test_a_screened_simulation_says_what_one_says_that_asks_at_every_look(
+    metric: Literal["incident", "goal"], rates: tuple[float, float], shares: tuple[float, ...]
+) -> None:
+    scenario = Scenario(
+        metric=metric,
+        baseline_rate=rates[0],
+        candidate_rate=rates[1],
+        shares=shares,
+        units=6000,
+        step_units=1000,
+    )
+    asked = simulate(scenario, reps=3, seed=9, screen=all_looks)
+    assert simulate(scenario, reps=3, seed=9) == asked
+
+
 @pytest.mark.parametrize(
     "changes",
     [
         pytest.param({"baseline_rate": 0.0}, id="no rate"),
         pytest.param({"shares": (1.0,)}, id="no baseline"),
         pytest.param({"shares": ()}, id="no share"),
+        pytest.param({"shares": (1e-7,)}, id="a share below a millionth"),
+        pytest.param({"risk_budget": 5.0}, id="both a share and a risk budget"),
+        pytest.param({"shares": (), "risk_budget": 0.0}, id="no risk at all"),
+        pytest.param(
+            {"shares": (), "risk_budget": 5.0, "metric": "goal"}, id="a risk budget for a goal"
+        ),
         pytest.param({"units": 0}, id="no units"),
         pytest.param({"candidate_rate": float("nan")}, id="not a number"),
     ],
@@ -87,12 +137,14 @@ def test_an_impossible_scenario_is_refused(changes: dict[str, object]) -> None:
         "shares": (0.5,),
         "units": 100,
     }
-    with pytest.raises(ValueError, match=r"must lie|needs at least"):
+    with pytest.raises(ValueError, match=r"must lie|needs at least|must be above|counts incidents"):
         Scenario(**(given | changes))  # type: ignore[arg-type]
 
 
-def test_the_command_prints_one_json_object_with_the_stated_keys() -> None:
-    arguments = "simulate --baseline-rate 0.01 --candidate-rate 0.05 --reps 3 --units 2000 --json"
+@pytest.mark.parametrize("plan", ["--share 0.5", "--ramp 0.1,0.5", "--risk-budget 40"])
+def test_the_command_prints_one_json_object_with_the_stated_keys(plan: str) -> None:
+    given = "simulate --baseline-rate 0.01 --candidate-rate 0.05 --reps 3 --units 2000 --json"
+    arguments = f"{given} {plan}"
     result = CliRunner().invoke(main, arguments.split())
     assert result.exit_code == 0
     assert list(json.loads(result.output)) == KEYS
@@ -103,6 +155,7 @@ def test_the_command_prints_one_json_object_with_the_stated_keys() -> None:
     [
         pytest.param("--ramp 0.01,x", "no comma-separated list of numbers", id="ramp"),
         pytest.param("--drift 0.01", "two rates, FROM,TO", id="drift"),
+        pytest.param("--risk-budget 5 --ramp 0.1,0.5", "not both", id="ramp and risk budget"),
         pytest.param("--share 1.5", "must lie strictly between 0 and 1", id="share"),
     ],
 )
