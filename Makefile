@@ -7,7 +7,7 @@ PIP := PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_CONSTRAINT=$(CURDIR)/constraints.txt 
 DEMO_DIR := .demo
 
 .DEFAULT_GOAL := help
-.PHONY: help demo run test check format validate bench notebooks browser clean
+.PHONY: help demo run test check format validate bench notebooks schemas browser clean
 
 help:  ## list the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -39,6 +39,10 @@ bench: $(VENV)/development  ## benchmarks: JSON in benchmarks/results
 
 notebooks: $(VENV)/development  ## execute every notebook from a clean kernel
 	$(BIN)/python notebooks/execute.py
+
+schemas: $(VENV)/development  ## JSON Schemas and the reference, from the manifest's documents
+	$(BIN)/tidegate schema --out platform/tidegate/schemas
+	$(BIN)/tidegate schema --markdown > docs/manifest-reference.md
 
 browser:  ## Chromium for the browser tests, where it is missing and can be installed
 	@command -v chromium >/dev/null || command -v chromium-browser >/dev/null \

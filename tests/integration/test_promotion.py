@@ -91,7 +91,9 @@ def test_a_decision_can_be_taken_again_from_the_event_log_up_to_its_seq(canary: 
         canary.turn()
     for record in canary.records().values():
         if record.decision.rule == "step_complete":
-            stages = canary.events.stages(record.rollout, record.evidence.seq, canary.clock.now())
+            stages = canary.events.stages(
+                record.rollout, record.evidence.seq, record.clock.now, canary.release.window_s
+            )
             assert stages == record.evidence.stages
 
 

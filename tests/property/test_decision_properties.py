@@ -7,14 +7,14 @@ from hypothesis import Phase, assume, given, settings
 from hypothesis import strategies as st
 
 from anytime import IncidentStratum, OutcomeStratum, safe_logrank, two_proportions
-from tidegate.domain.assessment import log_e_srm
+from tidegate.domain.canary import Pause, Step
 from tidegate.domain.decision import Verdict, decide
 from tidegate.domain.evidence import ArmCounts, Clock, Evidence, StageCounts
 from tidegate.domain.installation import Budgets
-from tidegate.domain.intent import Pause, Step
 from tidegate.domain.metrics import Guardrail
 from tidegate.domain.policy import Policy
 from tidegate.domain.record import DecisionRecord, from_json, to_json
+from tidegate.domain.split import log_e_srm
 from tidegate_sdk import PARTS
 
 FORWARD = {Verdict.ADVANCE, Verdict.PROMOTE}

@@ -342,6 +342,9 @@ INPUTS: dict[str, Call] = {
     "paths.log_e_of_lower_ratio": _call(
         INCIDENT_PATHS, ratios=_few(POSITIVE, least=2, most=2).map(np.asarray)
     ),
+    "paths.log_e_of_lower_rate": _call(
+        incidents=PATH, units=PATH, rates=_few(LEVEL, least=2, most=2).map(np.asarray)
+    ),
     "paths.log_e_of_upper_rate": _call(
         incidents=PATH, units=PATH, rates=_few(LEVEL, least=2, most=2).map(np.asarray)
     ),

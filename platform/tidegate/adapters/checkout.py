@@ -10,6 +10,14 @@ from tidegate.domain.errors import RemoteUnreachable, RepositoryError, UnknownCo
 from tidegate.domain.person_commits import AuthoredCommit, Upstream
 
 _FORMAT = "%H%n%P%n%an%n%cI%n%B"
+_UNFINISHED = {
+    "merge": "MERGE_HEAD",
+    "cherry-pick": "CHERRY_PICK_HEAD",
+    "revert": "REVERT_HEAD",
+    "rebase": "rebase-merge",
+    "am": "rebase-apply",
+}
+"""What git may be in the middle of, and the file that says so."""
 
 
 class Checkout:
@@ -68,7 +76,9 @@ class Checkout:
     def changes(self, commit: str, path: str, *, limit: int | None = None) -> list[str]:
         """First-parent commits up to a commit that changed a path, newest first."""
         most = [] if limit is None else [f"--max-count={limit}"]
-        return person_git.lines(self.top, "rev-list", "--first-parent", *most, commit, "--", path)
+        return person_git.lines(
+            self.top, "rev-list", "--first-parent", *most, commit, "--", _only(path)
+        )
 
     def read_at(self, commits: Sequence[str], path: str) -> dict[str, bytes]:
         """One file at several commits, without those at which it is not there."""
@@ -82,11 +92,19 @@ class Checkout:
 
     def between(self, base: str, commit: str, path: str) -> list[str]:
         """Commits after `base` up to a commit that changed a path, on all sides of merges."""
-        return person_git.lines(self.top, "rev-list", f"{base}..{commit}", "--", path)
+        return person_git.lines(self.top, "rev-list", f"{base}..{commit}", "--", _only(path))
+
+    def under_way(self) -> str | None:
+        """What git is in the middle of here, such as a merge; None if it is not."""
+        for what, mark in _UNFINISHED.items():
+            file = person_git.line(self.top, "rev-parse", "--git-path", mark)
+            if (self.top / file).exists():
+                return what
+        return None
 
     def is_clean(self, path: str) -> bool:
         """Whether a file is as it is at HEAD."""
-        return not person_git.names(self.top, "status", "--porcelain", "-z", "--", path)
+        return not person_git.names(self.top, "status", "--porcelain", "-z", "--", _only(path))
 
     def commit(self, path: str, content: bytes, message: str) -> str:
         """Write one file and commit it, and nothing else."""
@@ -98,7 +116,7 @@ class Checkout:
         if len(parents) == 1 and changed == [path] and self._is_index_clean():
             self._git_revert(commit, path)
             return self._head()
-        before = self.tree(parents[0]).read(path) if parents else None
+        before = self.read_at(parents[:1], path).get(parents[0]) if parents else None
         if before is None:
             raise RepositoryError(f"{commit[:12]} created {path}; there is nothing to go back to")
         # Like `git revert` it does not ask the pre-commit hook: a way back must not be held up.
@@ -168,9 +186,16 @@ class Checkout:
         try:
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_bytes(content)
-            person_git.run(self.top, "add", "--", path)
+            person_git.run(self.top, "add", "--", _only(path))
             person_git.run(
-                self.top, "commit", "--quiet", *flags, f"--message={message}", "--only", "--", path
+                self.top,
+                "commit",
+                "--quiet",
+                *flags,
+                f"--message={message}",
+                "--only",
+                "--",
+                _only(path),
             )
         except BaseException:
             self._put_back(path)
@@ -179,13 +204,13 @@ class Checkout:
 
     def _put_back(self, path: str) -> None:
         """The file, and what git knows of it, as at HEAD."""
-        person_git.maybe(self.top, "reset", "--quiet", "--", path)
-        if person_git.maybe(self.top, "checkout", "--quiet", "HEAD", "--", path) is None:
+        person_git.maybe(self.top, "reset", "--quiet", "--", _only(path))
+        if person_git.maybe(self.top, "checkout", "--quiet", "HEAD", "--", _only(path)) is None:
             (self.top / path).unlink(missing_ok=True)
 
     def _git_revert(self, commit: str, path: str) -> None:
         try:
-            person_git.run(self.top, "revert", "--no-edit", commit)
+            person_git.run(self.top, "-c", "revert.reference=false", "revert", "--no-edit", commit)
         except BaseException:
             person_git.maybe(self.top, "revert", "--quit")
             self._put_back(path)
@@ -223,3 +248,8 @@ class Checkout:
             )
         remote = "origin" if "origin" in remotes else remotes[0]
         return Upstream(remote=remote, branch=branch, reference=None)
+
+
+def _only(path: str) -> str:
+    """A path as git must be told, so that nothing in it is taken for a pattern."""
+    return f":(literal){path}"

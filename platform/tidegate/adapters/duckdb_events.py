@@ -9,9 +9,11 @@ import duckdb
 import msgspec
 import pyarrow as pa
 
+from tidegate.adapters.event_course import course_of
 from tidegate.adapters.migration_files import migrations_folder
 from tidegate.adapters.rollups import Rollups
 from tidegate.domain.at_risk import RiskSet
+from tidegate.domain.backtest import Happening
 from tidegate.domain.errors import EventStoreUnavailable
 from tidegate.domain.events import StoredEvent
 from tidegate.domain.evidence import ArmStage, StageCounts, compared
@@ -125,6 +127,11 @@ class DuckDBEvents:
         self._rollups.catch_up(seq)
         found = self._rollups.first_harm(rollout, guardrail, seq)
         return found.replace(tzinfo=UTC) if found is not None else None
+
+    def course(self, rollout: str) -> tuple[Happening, ...]:
+        """When units came and incidents arrived; see `service.recorded_rollout`."""
+        self._rollups.catch_up(self.last_seq())
+        return course_of(self._connection.cursor(), rollout)
 
     def close(self) -> None:
         """Write everything into the file and let it go."""

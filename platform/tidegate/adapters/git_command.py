@@ -8,6 +8,8 @@ from tidegate.domain.errors import HeadMoved, RemoteUnreachable, RepositoryError
 
 _TIMEOUT_S = 30.0
 _NO_SUCH_BRANCH = "couldn't find remote ref"
+_NOT_SET = 1  # what git config says by its exit
+_ROLES = ("AUTHOR", "COMMITTER")
 _LOST_RACES = ("cannot lock ref", "failed to update ref", "incorrect old value")
 
 
@@ -23,16 +25,19 @@ def run_git(folder: Path, *arguments: str) -> str:
     return completed.stdout
 
 
-def fetch(folder: Path, branch: str) -> None:
-    """Bring a branch of `origin` here. A remote without that branch is an empty repository.
+def fetch(folder: Path, branch: str) -> bool:
+    """Bring a branch of `origin` here; false if the remote has no such branch.
 
     Raises:
         RemoteUnreachable: the remote gave no answer.
     """
     refspec = f"+refs/heads/{branch}:refs/remotes/origin/{branch}"
     completed = _completed(folder, "fetch", "--quiet", "--no-tags", "origin", refspec)
-    if completed.returncode != 0 and _NO_SUCH_BRANCH not in completed.stderr:
-        raise RemoteUnreachable(f"git fetch: {_last_words(completed.stderr)}")
+    if completed.returncode == 0:
+        return True
+    if _NO_SUCH_BRANCH in completed.stderr:
+        return False
+    raise RemoteUnreachable(f"git fetch: {_last_words(completed.stderr)}")
 
 
 def push(folder: Path, branch: str, *, commit: str, expected: str | None) -> None:
@@ -52,19 +57,60 @@ def push(folder: Path, branch: str, *, commit: str, expected: str | None) -> Non
     if refusal is None:
         raise RemoteUnreachable(f"git push: {_last_words(completed.stderr)}")
     if "[remote rejected]" in refusal and not any(words in refusal for words in _LOST_RACES):
-        raise RepositoryError(f"the remote refused the push to {branch}: {refusal[1:].strip()}")
+        facts = (refusal[1:].strip(), *_remote_words(completed.stderr))
+        raise RepositoryError(f"the remote refused the push to {branch}: {'; '.join(facts)}")
     raise HeadMoved(f"{branch} is no longer at {expected}; someone pushed first")
 
 
-def _completed(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    environment = os.environ | {"GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C"}
+def signs_commits(folder: Path) -> bool:
+    """Whether the user's git is told to sign every commit.
+
+    Raises:
+        RepositoryError: `commit.gpgSign` is neither true nor false.
+    """
+    completed = _completed(folder, "config", "--type=bool", "--get", "commit.gpgSign")
+    if completed.returncode not in (0, _NOT_SET):
+        raise RepositoryError(f"git config commit.gpgSign: {_last_words(completed.stderr)}")
+    return completed.stdout.strip() == "true"
+
+
+def signed_commit(
+    folder: Path, message: str, *, tree: str, parent: str | None, author: tuple[str, str]
+) -> str:
+    """Make a commit with the signature that the user's git makes: its format, key and program.
+
+    Raises:
+        RepositoryError: it could not be signed. An unsigned one is no substitute.
+    """
+    name, email = author
+    who = {f"GIT_{role}_NAME": name for role in _ROLES} | {
+        f"GIT_{role}_EMAIL": email for role in _ROLES
+    }
+    parents = () if parent is None else ("-p", parent)
+    try:
+        completed = _completed(
+            folder, "commit-tree", "-S", *parents, "-F", "-", tree, given=message, extra=who
+        )
+    except RemoteUnreachable as error:
+        raise RepositoryError(f"a commit could not be signed: {error}") from error
+    if completed.returncode != 0:
+        raise RepositoryError(f"a commit could not be signed: {_last_words(completed.stderr)}")
+    return completed.stdout.strip()
+
+
+def _completed(
+    folder: Path, *arguments: str, given: str = "", extra: dict[str, str] | None = None
+) -> subprocess.CompletedProcess[str]:
+    environment = os.environ | {"GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C"} | (extra or {})
     try:
         return subprocess.run(
             ["git", *arguments],
             cwd=folder,
             env=environment,
+            input=given,
             capture_output=True,
-            text=True,
+            encoding="utf-8",
+            errors="replace",  # hooks and people write in whatever encoding
             timeout=_TIMEOUT_S,
             check=False,
         )
@@ -79,3 +125,9 @@ def _last_words(stderr: str) -> str:
     lines = [line.strip() for line in stderr.splitlines() if line.strip()]
     fatal = [line for line in lines if line.startswith(("fatal:", "error:"))]
     return (fatal or lines or ["no message"])[0]
+
+
+def _remote_words(stderr: str) -> list[str]:
+    """What hooks of the remote said."""
+    lines = (line.strip() for line in stderr.splitlines())
+    return [line.removeprefix("remote:").strip() for line in lines if line.startswith("remote:")]

@@ -4,13 +4,14 @@ import threading
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from urllib.parse import quote
 
 import pygit2
 from pygit2.enums import FileMode
 
 from tidegate.adapters import git_command
 from tidegate.domain.commits import CommitInfo, PlannedCommit
-from tidegate.domain.errors import RepositoryError, UnknownCommit
+from tidegate.domain.errors import RemoteUnreachable, RepositoryError, UnknownCommit
 
 AUTHOR = ("Tidegate", "engine@tidegate.invalid")
 
@@ -41,8 +42,14 @@ class GitManifest:
         self._last_changes: dict[tuple[str, str], str] = {}
 
     def fetch(self) -> None:
-        """Bring the remote's head here; see the port."""
-        git_command.fetch(self._folder, self._branch)
+        """Bring the remote's head here; see the port.
+
+        A remote without the branch is an empty repository, unless the branch was there before.
+        """
+        if not git_command.fetch(self._folder, self._branch) and self.head() is not None:
+            raise RemoteUnreachable(
+                f"git fetch: the remote has no branch {self._branch} any more; push it there again"
+            )
 
     def head(self) -> str | None:
         """The head as last fetched or pushed."""
@@ -107,10 +114,10 @@ class GitManifest:
 
     def publish(self, parent: str | None, commits: Sequence[PlannedCommit]) -> list[str]:
         """Make commits on top of `parent` and push them together; see the port."""
-        with self._lock:
-            made: list[str] = []
-            for planned in commits:
-                made.append(self._make(made[-1] if made else parent, planned))
+        signs = git_command.signs_commits(self._folder)
+        made: list[str] = []
+        for planned in commits:
+            made.append(self._make(made[-1] if made else parent, planned, signs=signs))
         git_command.push(self._folder, self._branch, commit=made[-1], expected=parent)
         with self._lock:
             self._repository.references.create(self._remote_reference, made[-1], force=True)
@@ -118,20 +125,19 @@ class GitManifest:
 
     def publish_branch(self, branch: str, parent: str, commit: PlannedCommit) -> str:
         """Make a commit on top of `parent` and push it to a branch of its own; see the port."""
-        with self._lock:
-            made = self._make(parent, commit)
+        made = self._make(parent, commit, signs=git_command.signs_commits(self._folder))
         git_command.push(self._folder, branch, commit=made, expected=None)
         return made
 
     def remember(self, name: str, commit: str) -> None:
         """Keep a commit under a name, as a reference of the clone."""
         with self._lock:
-            self._repository.references.create(f"refs/tidegate/{name}", commit, force=True)
+            self._repository.references.create(_kept(name), commit, force=True)
 
     def recall(self, name: str) -> str | None:
         """The commit kept under a name."""
         with self._lock:
-            reference = self._repository.references.get(f"refs/tidegate/{name}")
+            reference = self._repository.references.get(_kept(name))
             return str(reference.target) if reference is not None else None
 
     def show(self, commit: str) -> str:
@@ -145,20 +151,30 @@ class GitManifest:
     def _remote_reference(self) -> str:
         return f"refs/remotes/origin/{self._branch}"
 
-    def _make(self, parent: str | None, planned: PlannedCommit) -> str:
+    def _make(self, parent: str | None, planned: PlannedCommit, *, signs: bool) -> str:
+        message = planned.message + "\n"
+        with self._lock:
+            tree = self._tree(parent, planned.contents)
+        if signs:  # it may take as long as a person needs to touch a key; reads go on
+            return git_command.signed_commit(
+                self._folder, message, tree=str(tree), parent=parent, author=self._author
+            )
+        signature = pygit2.Signature(*self._author)
+        parents = [pygit2.Oid(hex=parent)] if parent is not None else []
+        with self._lock:
+            return str(
+                self._repository.create_commit(None, signature, signature, message, tree, parents)
+            )
+
+    def _tree(self, parent: str | None, contents: dict[str, bytes]) -> pygit2.Oid:
+        """The tree of a commit with some files changed."""
         index = pygit2.Index()
         if parent is not None:
             index.read_tree(self._commit(parent).tree)
-        for path, content in planned.contents.items():
+        for path, content in contents.items():
             blob = self._repository.create_blob(content)
             index.add(pygit2.IndexEntry(path, blob, FileMode.BLOB))
-        tree = index.write_tree(self._repository)
-        signature = pygit2.Signature(*self._author)
-        parents = [pygit2.Oid(hex=parent)] if parent is not None else []
-        made = self._repository.create_commit(
-            None, signature, signature, planned.message + "\n", tree, parents
-        )
-        return str(made)
+        return index.write_tree(self._repository)
 
     def _commit(self, commit: str) -> pygit2.Commit:
         try:
@@ -201,6 +217,14 @@ def _address(remote: str) -> str:
     """A remote as git must be told: a path relative to here means nothing inside the clone."""
     path = Path(remote)
     return str(path.absolute()) if path.exists() else remote
+
+
+def _kept(name: str) -> str:
+    """The reference under which a commit is kept; some good names of agents are no good ones."""
+    reference = f"refs/tidegate/{name}"
+    if pygit2.reference_is_valid_name(reference):
+        return reference
+    return f"refs/tidegate/{quote(name, errors='surrogateescape').replace('.', '%2E')}"
 
 
 def _entry_of(commit: pygit2.Commit, path: str) -> pygit2.Object | None:

@@ -35,18 +35,7 @@ def run(folder: Path, *arguments: str, given: bytes | None = None) -> bytes:
     Raises:
         RepositoryError: it failed; the message carries its words.
     """
-    environment = {key: value for key, value in os.environ.items() if key not in _OF_A_HOOK}
-    try:
-        completed = subprocess.run(
-            ["git", *arguments],
-            cwd=folder,
-            env=environment | {"GIT_LITERAL_PATHSPECS": "1"},
-            input=given,
-            capture_output=True,
-            check=False,
-        )
-    except FileNotFoundError as error:
-        raise RepositoryError("the command git is not on the PATH; install git") from error
+    completed = _completed(folder, arguments, given)
     if completed.returncode != 0:
         words = _words(completed.stderr) or _words(completed.stdout) or "it said nothing"
         raise RepositoryError(f"git {arguments[0]}: {words}")
@@ -77,10 +66,8 @@ def names(folder: Path, *arguments: str) -> list[str]:
 
 def maybe(folder: Path, *arguments: str) -> str | None:
     """The one line that git prints; None if it fails, which then is an answer."""
-    try:
-        return line(folder, *arguments)
-    except RepositoryError:
-        return None
+    completed = _completed(folder, arguments, None)
+    return None if completed.returncode != 0 else completed.stdout.decode(errors="replace").strip()
 
 
 def contents(folder: Path, objects: Iterable[str]) -> dict[str, bytes]:
@@ -101,6 +88,23 @@ def contents(folder: Path, objects: Iterable[str]) -> dict[str, bytes]:
             found[each] = printed[position : position + size]
             position += size + 1
     return found
+
+
+def _completed(
+    folder: Path, arguments: tuple[str, ...], given: bytes | None
+) -> subprocess.CompletedProcess[bytes]:
+    environment = {key: value for key, value in os.environ.items() if key not in _OF_A_HOOK}
+    try:
+        return subprocess.run(
+            ["git", *arguments],
+            cwd=folder,
+            env=environment,
+            input=given,
+            capture_output=True,
+            check=False,
+        )
+    except FileNotFoundError as error:
+        raise RepositoryError("the command git is not on the PATH; install git") from error
 
 
 def _words(printed: bytes) -> str:

@@ -37,6 +37,7 @@ def ask(address: str, path: str) -> dict[str, Any]:
         with urllib.request.urlopen(url, timeout=_TIMEOUT_S) as answer:  # noqa: S310 - checked above
             return msgspec.json.decode(answer.read(), type=dict[str, Any])
     except (OSError, urllib.error.HTTPError) as error:
-        raise ServiceSilent(f"{url} gives no answer: {error}; is the service running?") from error
+        reason = getattr(error, "reason", error)
+        raise ServiceSilent(f"{url} gives no answer: {reason}; is the service running?") from error
     except msgspec.DecodeError as error:
         raise ServiceSilent(f"{url} answers with no JSON object; is it a Tidegate?") from error

@@ -6,10 +6,12 @@ from typing import Final
 from tidegate.adapters import person_git
 
 _FILES: Final = ("100644", "100755")
+_TOGETHER: Final = ("agents/", "envs/", "segments/", "tidegate.yaml")
+"""Files of a manifest, which are read in one call; what else lies there may be large."""
 
 
 class CommitTree:
-    """The files at a commit. The contents of all are read in one call when the first is asked for.
+    """The files at a commit; those of the manifest are read together when the first is asked for.
 
     Args:
         top: the checkout.
@@ -38,7 +40,8 @@ class CommitTree:
             return None
         wanted = self._ids[path]
         if wanted not in self._known:
-            missing = set(self._ids.values()) - self._known.keys()
+            near = {blob for name, blob in self._ids.items() if name.startswith(_TOGETHER)}
+            missing = (near | {wanted}) - self._known.keys()
             self._known.update(person_git.contents(self._top, missing))
         return self._known[wanted]
 

@@ -53,7 +53,8 @@ def complete_version(
     context: click.Context, _parameter: click.Parameter, incomplete: str
 ) -> list[CompletionItem]:
     """Versions of the agent that was named which begin so."""
-    agent = context.params.get("agent")
+    # After an option whose value is still missing, click has not taken the arguments apart.
+    agent = next(filter(None, (context.params.get("agent"), *context.args)), None)
     return _beginning(incomplete, _versions(context, agent) if agent else [])
 
 

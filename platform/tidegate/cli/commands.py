@@ -10,6 +10,7 @@ from tidegate.cli.manifest_commands import MANIFEST_COMMANDS
 from tidegate.cli.plain_errors import with_plain_errors
 from tidegate.cli.planning import plan_command
 from tidegate.cli.simulation import simulate_command
+from tidegate.cli.verification import verify_command
 from tidegate.settings import Settings
 
 _LOG_FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
@@ -166,5 +167,6 @@ def run(data_dir: Path, manifest: str | None, port: int, dashboard_port: int) ->
 main.add_command(diff_command)
 main.add_command(plan_command)
 main.add_command(simulate_command)
+main.add_command(verify_command)
 for command in MANIFEST_COMMANDS:
     main.add_command(command)

@@ -24,9 +24,13 @@ from tidegate.service.ordering import pause, promote, resume
 from tidegate.service.reverting import abort, undo
 
 F = TypeVar("F", bound=Callable[..., Any])
-_reason_option = click.option("--reason", default="", help="Why, for people: TEXT of the commit.")
+_reason_option = click.option(
+    "--reason", default="", help="Why; it stands in the commit and in status."
+)
 _force_option = click.option(
-    "--force", is_flag=True, help="Also where the version gone back to cannot read memory."
+    "--force",
+    is_flag=True,
+    help="Go back even if the earlier version cannot read what is in memory.",
 )
 
 
@@ -188,7 +192,7 @@ def _tell(done: Done, *, as_json: bool) -> None:
 
 def _where(done: Done) -> str:
     if done.upstream is None:
-        return "Not pushed: nothing happens until it is."
+        return "Committed here only: services see it once it is where they fetch from."
     earlier = {0: "", 1: ", with an earlier commit"}.get(
         done.others, f", with {done.others} earlier commits"
     )

@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 _ROUNDING = 1e-9
-"""Figures that agree to this part of themselves differ by rounding: another library, another day."""
+"""Figures that agree to this part of themselves differ by rounding, as other libraries round."""
 _LONGEST = 80
 
 

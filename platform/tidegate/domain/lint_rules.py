@@ -1,6 +1,7 @@
 """What must hold between the files of a manifest repository: one function for each rule."""
 
 from collections.abc import Iterator
+from functools import cache
 from typing import Any, Final
 
 import msgspec
@@ -199,14 +200,20 @@ def _parts(value: Any, place: str = "") -> Iterator[tuple[str, Document]]:
     """Every document in a value, itself included, and the key where it stands."""
     if isinstance(value, Document):
         yield place, value
-        for field in msgspec.structs.fields(value):
-            yield from _parts(getattr(value, field.name), _key(place, field.encode_name))
+        for name, key in _keys(type(value)):
+            yield from _parts(getattr(value, name), _key(place, key))
     elif isinstance(value, dict):
         for name, each in value.items():
             yield from _parts(each, _key(place, str(name)))
     elif isinstance(value, tuple):
         for number, each in enumerate(value):
             yield from _parts(each, f"{place}[{number}]")
+
+
+@cache
+def _keys(kind: type[Document]) -> tuple[tuple[str, str], ...]:
+    """A document's fields: their names in Python, and their keys in the file."""
+    return tuple((field.name, field.encode_name) for field in msgspec.structs.fields(kind))
 
 
 def _field(part: Document, name: str) -> Any:

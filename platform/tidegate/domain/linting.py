@@ -6,6 +6,7 @@ said by the rules in `lint_rules` and `lint_history`.
 
 import re
 from collections.abc import Iterable, Iterator
+from functools import lru_cache
 from typing import Final, Literal
 
 import msgspec
@@ -106,8 +107,12 @@ def manifest_of(paths: Iterable[str], read: Read) -> Manifest:
     return Manifest(paths=names, files=found, read=read)
 
 
+@lru_cache(maxsize=4096)
 def read_file(path: str, content: bytes) -> ManifestFile | None:
-    """A file as what its path says; None if no kind of file has such a path."""
+    """A file as what its path says; None if no kind of file has such a path.
+
+    Most files are the same now and before, so each is read once.
+    """
     place = place_of(path)
     if place is None:
         return None

@@ -11,14 +11,20 @@ from tidegate.domain.discrepancies import discrepancies
 from tidegate.domain.errors import TidegateError
 from tidegate.domain.evidence import Clock
 from tidegate.domain.next_state import next_state
-from tidegate.domain.record import AnyDecision, DecisionRecord, digest_of, recorded_id
+from tidegate.domain.record import (
+    AnyDecision,
+    AnyEvidence,
+    DecisionRecord,
+    digest_of,
+    recorded_id,
+)
 from tidegate.domain.recording import needs_settling, record_of, settle_of, start_of
 from tidegate.domain.release import Release
 from tidegate.domain.state import Phase, ReleaseState
+from tidegate.domain.switch import SwitchEvidence
 from tidegate.domain.verification import Check, compared
 
-WITHOUT_EVIDENCE = ("start", "adopted", "superseded")
-"""Rules of decisions that follow from the manifest alone."""
+_BY_MANIFEST_ALONE = ("start", "adopted", "superseded")
 _FIGURES = ("assessments", "arms", "reason")
 _IDENTITY = ("environment", "agent", "attempt", "baseline", "candidate", "clock")
 
@@ -40,9 +46,7 @@ def id_check(info: CommitInfo, content: bytes) -> Check:
     found, promised = recorded_id(content), info.trailer("Tidegate-Decision")
     if found == promised:
         return Check(name="id", ok=True, detail=f"the decision is {found}, the hash of its grounds")
-    detail = (
-        f"its grounds have the hash {found}, but the trailer Tidegate-Decision says {promised}"
-    )
+    detail = f"its grounds have the hash {found}, but the trailer Tidegate-Decision says {promised}"
     return Check(name="id", ok=False, detail=detail)
 
 
@@ -95,9 +99,8 @@ def policy_check(record: DecisionRecord, release: Release) -> Check:
 
 def release_check(record: DecisionRecord, release: Release) -> Check:
     """Whether the record is about the release as it stood: its attempt, versions and times."""
-    stood = record_of(
-        release, record.decision, record.evidence, clock_of(release.state, record.clock, record)
-    )
+    clock = _clock(release.state, record)
+    stood = record_of(release, record.decision, record.evidence, clock)
     return compared(
         "release",
         discrepancies(_of(record, _IDENTITY), _of(stood, _IDENTITY)),
@@ -106,17 +109,9 @@ def release_check(record: DecisionRecord, release: Release) -> Check:
     )
 
 
-def clock_of(state: ReleaseState | None, clock: Clock, record: DecisionRecord) -> Clock:
-    """The clock of a decision, from its instant and STATE."""
-    if state is None or record.decision.rule in WITHOUT_EVIDENCE:
-        return Clock(now=clock.now, step_started=clock.now)
-    return Clock(
-        now=clock.now, step_started=state.step_started or clock.now, rollout_started=state.started
-    )
-
-
-def state_check(record: DecisionRecord, release: Release, path: str, content: bytes | None) -> Check:
+def state_check(record: DecisionRecord, release: Release, content: bytes | None) -> Check:
     """Whether STATE in the commit is what follows from the decision."""
+    path = files.state_path(release.environment, release.agent)
     if content is None:
         return Check(name="state", ok=False, detail=f"{path} is missing")
     return compared(
@@ -127,17 +122,35 @@ def state_check(record: DecisionRecord, release: Release, path: str, content: by
     )
 
 
-def taken_again(record: DecisionRecord, release: Release) -> AnyDecision | None:
-    """The decision, taken anew: by the rule or, without evidence, from the manifest alone.
+def evidence_check(record: DecisionRecord, found: AnyEvidence, grounds: str) -> Check:
+    """Whether the evidence, gathered anew, is what was recorded.
 
-    None if nothing was to be decided on that release.
+    Args:
+        record: the decision.
+        found: the evidence, gathered anew.
+        grounds: from what, such as "the event log up to event 4000".
     """
-    if record.decision.rule not in WITHOUT_EVIDENCE:
-        return record.recompute()
+    heard = isinstance(found, SwitchEvidence) and found.health is not None
+    aside = "; what the health check answered then is taken from the record" if heard else ""
+    return compared(
+        "evidence",
+        discrepancies(record.evidence, found),
+        holds=f"{grounds} says the same{aside}",
+        fails=f"{grounds} says otherwise",
+    )
+
+
+def by_manifest_alone(record: DecisionRecord, release: Release) -> DecisionRecord | None:
+    """The record of a decision that needs no evidence, made anew; None if none was due."""
     now, seq = record.clock.now, record.evidence.seq
     if release.traffic.phase is Phase.PENDING:
-        return start_of(release, now, seq).decision
-    return settle_of(release, now, seq).decision if needs_settling(release) else None
+        return start_of(release, now, seq)
+    return settle_of(release, now, seq) if needs_settling(release) else None
+
+
+def needs_no_evidence(record: DecisionRecord) -> bool:
+    """Whether a decision follows from the manifest alone."""
+    return record.decision.rule in _BY_MANIFEST_ALONE
 
 
 def attempted(name: str, check: Callable[[], Check]) -> Check:
@@ -147,6 +160,14 @@ def attempted(name: str, check: Callable[[], Check]) -> Check:
     except (ArithmeticError, LookupError, TypeError, ValueError, TidegateError) as error:
         words = " ".join(str(error).split())
         return Check(name=name, ok=False, detail=f"cannot be worked out: {words}")
+
+
+def _clock(state: ReleaseState | None, record: DecisionRecord) -> Clock:
+    """The clock of a decision, from its instant and STATE."""
+    now = record.clock.now
+    if state is None or needs_no_evidence(record):
+        return Clock(now=now, step_started=now)
+    return Clock(now=now, step_started=state.step_started or now, rollout_started=state.started)
 
 
 def _verdict(decision: Decision) -> dict[str, object]:

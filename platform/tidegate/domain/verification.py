@@ -59,7 +59,8 @@ def compared(name: str, differences: tuple[Discrepancy, ...], *, holds: str, fai
     Args:
         name: of the check.
         differences: the fields that differ.
-        holds, fails: what to say in either case.
+        holds: what to say if none does.
+        fails: what to say before those that do.
     """
     real = [each for each in differences if not each.by_rounding]
     if real:

@@ -3,6 +3,7 @@
 import threading
 from collections import OrderedDict
 from collections.abc import Mapping
+from datetime import datetime, timedelta
 
 import msgspec
 
@@ -14,6 +15,7 @@ from tidegate.service.ports import Clock, Conversations, EventStore
 from tidegate.service.served_manifest import ServedManifest
 
 _REMEMBERED_CONVERSATIONS = 100_000
+_LATE_EXPOSURES = timedelta(seconds=1)  # between readings of who met a frozen version
 
 
 class Answer(msgspec.Struct, frozen=True, kw_only=True):
@@ -44,6 +46,14 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
         )
 
 
+class _Enrolled(msgspec.Struct, frozen=True):
+    """Units that met a frozen version, as far as was known at an instant."""
+
+    rollout: str
+    read_at: datetime
+    units: frozenset[str]
+
+
 class Assigner:
     """Answers for one environment.
 
@@ -66,8 +76,9 @@ class Assigner:
         self._conversations = conversations
         self._clock = clock
         self._pins: OrderedDict[tuple[str, str], str] = OrderedDict()
-        self._enrolled: tuple[str, frozenset[str]] = ("", frozenset())
+        self._enrolled: dict[str, _Enrolled] = {}
         self._lock = threading.Lock()
+        self._beginning = threading.Lock()
 
     def assign(
         self,
@@ -91,19 +102,25 @@ class Assigner:
         found = assign(release, unit, attributes)
         candidate = release.traffic.candidate
         if release.traffic.frozen and candidate is not None and self._has_met(release, unit):
-            found = staying(release, found, candidate, "frozen")
+            found = _staying(release, found, candidate, "frozen")
         elif conversation is not None and release.intent.pin == "conversation":
             found = self._pinned(release, found, conversation)
         return Answer(assignment=found, release=release)
 
     def _has_met(self, release: Release, unit: str) -> bool:
-        """Whether a unit met the candidate before enrolment was frozen; nobody does any more."""
-        key = f"{release.rollout}/{release.commit}"
-        known, enrolled = self._enrolled
-        if known != key:
-            enrolled = self._events.enrolled(release.rollout)
-            self._enrolled = (key, enrolled)
-        return unit in enrolled
+        """Whether a unit met the candidate before enrolment was frozen.
+
+        Nobody does any more, but an exposure may be reported late.
+        """
+        known, now = self._enrolled.get(release.agent), self._clock.now()
+        if known is not None and known.rollout == release.rollout:
+            if unit in known.units:
+                return True
+            if now - known.read_at < _LATE_EXPOSURES:
+                return False
+        units = self._events.enrolled(release.rollout)
+        self._enrolled[release.agent] = _Enrolled(release.rollout, now, units)
+        return unit in units
 
     def _pinned(self, release: Release, found: Assignment, conversation: str) -> Assignment:
         began_on = self._began_on(release, conversation, found.version)
@@ -112,19 +129,22 @@ class Assigner:
         if is_recalled(release, began_on):
             self._begin(release, conversation, found.version)
             return found
-        return staying(release, found, began_on, "pinned")
+        return _staying(release, found, began_on, "pinned")
 
     def _began_on(self, release: Release, conversation: str, version: str) -> str:
         """The version a conversation began on; it begins now if it has not."""
         key = (release.agent, conversation)
-        with self._lock:
-            known = self._pins.get(key)
-        if known is None:
-            known = self._conversations.version_of(
-                release.environment, release.agent, conversation
-            ) or self._begin(release, conversation, version)
-            self._remember(key, known)
-        return known
+        known = self._remembered(key)
+        if known is not None:
+            return known
+        with self._beginning:  # two units may begin one conversation at the same moment
+            known = self._remembered(key)
+            if known is None:
+                known = self._conversations.version_of(
+                    release.environment, release.agent, conversation
+                ) or self._begin(release, conversation, version)
+                self._remember(key, known)
+            return known
 
     def _begin(self, release: Release, conversation: str, version: str) -> str:
         began_on = self._conversations.begin(
@@ -133,11 +153,25 @@ class Assigner:
         self._remember((release.agent, conversation), began_on)
         return began_on
 
+    def _remembered(self, key: tuple[str, str]) -> str | None:
+        with self._lock:
+            return self._pins.get(key)
+
     def _remember(self, key: tuple[str, str], version: str) -> None:
         with self._lock:
             self._pins[key] = version
             while len(self._pins) > _REMEMBERED_CONVERSATIONS:
                 self._pins.popitem(last=False)
+
+
+def _staying(release: Release, found: Assignment, version: str, grounds: str) -> Assignment:
+    """A unit that stays on a version it met before.
+
+    Its exposure has an id of its own: when the unit meets the version of its arm in the same stage,
+    in another conversation, that must not pass for a repetition.
+    """
+    stays = staying(release, found, version, grounds)
+    return msgspec.structs.replace(stays, exposure_id=f"{found.exposure_id}-{grounds}")
 
 
 def is_recalled(release: Release, version: str) -> bool:

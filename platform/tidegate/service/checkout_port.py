@@ -51,6 +51,9 @@ class Checkout(History, Protocol):
     def between(self, base: str, commit: str, path: str) -> list[str]:
         """Commits after `base` up to a commit that changed a path, on all sides of merges."""
 
+    def under_way(self) -> str | None:
+        """What git is in the middle of here, such as a merge; None if it is not."""
+
     def is_clean(self, path: str) -> bool:
         """Whether a file is as it is at HEAD."""
 

@@ -41,9 +41,10 @@ class Decider:
         """The decision that is due on the events up to `seq`, at an instant; None to hold.
 
         Which question is asked is read from STATE: an emergency override hides it from the traffic.
+        STATE of another attempt is void, and asks nothing.
         """
         state = release.state
-        if state is None:
+        if state is None or state.attempt != release.attempt:
             return None
         clock = Instants(
             now=now, step_started=state.step_started or now, rollout_started=state.started
@@ -104,8 +105,12 @@ class Decider:
         return _recorded(release, decide_watch(release.policy, evidence, clock), evidence, clock)
 
     def _rested(self, release: Release, clock: Instants) -> bool:
-        """Whether the last look at a release was long enough ago; if so, this one counts."""
-        if abs(clock.now - self._looked_at.get(release.rollout, _LONG_AGO)) < _PAUSE:
+        """Whether the last look at a release was long enough ago; if so, this one counts.
+
+        A look at the instant of the last one is the same look: a decision that is taken again.
+        """
+        passed = abs(clock.now - self._looked_at.get(release.rollout, _LONG_AGO))
+        if timedelta() < passed < _PAUSE:
             return False
         self._looked_at[release.rollout] = clock.now
         return True

@@ -1,13 +1,17 @@
 """The index of decisions: read from git's log, so that it can be lost and made again."""
 
+import logging
 import re
 
-from tidegate.domain import manifest_files as files
+import msgspec
+
 from tidegate.domain.commits import CommitInfo
 from tidegate.domain.journal import IndexedDecision
-from tidegate.domain.record import DecisionRecord, digest_of, from_json
+from tidegate.domain.record import DecisionRecord
 from tidegate.service.ports import ControlDatabase, ManifestRepository
+from tidegate.service.recorded_decisions import record_at
 
+log = logging.getLogger(__name__)
 _REVERTS = re.compile(r"^This reverts commit ([0-9a-f]{40})\.$", re.MULTILINE)
 
 
@@ -26,25 +30,17 @@ class DecisionIndex:
 
     def catch_up(self, head: str) -> None:
         """Index every decision commit up to `head` that is not indexed yet."""
+        if head == self._indexed:
+            return
         for info in self._repository.since(head, self._indexed):
-            record = self._record(info)
+            try:
+                record = record_at(self._repository, info)
+            except msgspec.DecodeError as error:
+                log.warning("%s holds no record that can be read: %s", info.commit[:12], error)
+                continue
             if record is not None:
                 self._control.add_decision(_indexed(info, record))
         self._indexed = head
-
-    def _record(self, info: CommitInfo) -> DecisionRecord | None:
-        """The record of a decision commit; None for any other commit.
-
-        A person's revert of a decision repeats none of its trailers, and so is no decision.
-        """
-        release, digest = info.trailer("Tidegate-Release"), info.trailer("Tidegate-Evidence")
-        if release is None or "/" not in release:
-            return None
-        environment, agent = release.split("/", 1)
-        content = self._repository.read(info.commit, files.evidence_path(environment, agent))
-        if content is None or digest_of(content) != digest:
-            return None
-        return from_json(content)
 
 
 def _indexed(info: CommitInfo, record: DecisionRecord) -> IndexedDecision:

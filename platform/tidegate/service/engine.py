@@ -9,17 +9,21 @@ import logging
 import random
 import threading
 import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
+from tidegate.domain.commit_limit import may_write
 from tidegate.domain.decision import Verdict
-from tidegate.domain.errors import HeadMoved, RemoteUnreachable, RepositoryError, TidegateError
-from tidegate.domain.journal import Override
+from tidegate.domain.errors import HeadMoved, InvalidManifest, RemoteUnreachable, RepositoryError
+from tidegate.domain.read_back import read_back_problem
 from tidegate.domain.record import DecisionRecord
 from tidegate.domain.recording import needs_settling, settle_of, start_of
 from tidegate.domain.release import Release
 from tidegate.domain.state import Phase
-from tidegate.domain.write_back import commits_of, proposal_of
+from tidegate.domain.write_back import Deploy, commits_of
 from tidegate.service.deciding import Decider
 from tidegate.service.decision_index import DecisionIndex
+from tidegate.service.emergencies import Emergencies, halts
 from tidegate.service.ports import (
     Clock,
     ControlDatabase,
@@ -27,13 +31,14 @@ from tidegate.service.ports import (
     HealthProbe,
     ManifestRepository,
 )
+from tidegate.service.proposing import Proposer
 from tidegate.service.served_manifest import ServedManifest
 
 log = logging.getLogger(__name__)
 _TRIES = 5
 _JITTER_S = 0.05
 _PUSH_PAUSE_S = 2.0
-_HALTS = (Verdict.ROLL_BACK.value, Verdict.FREEZE.value)
+_GUARD_S = 0.25
 
 
 class Engine:
@@ -64,7 +69,13 @@ class Engine:
         self._clock = clock
         self._index = DecisionIndex(repository, control)
         self._decider = Decider(events, control, probe)
+        self._emergencies = Emergencies(repository, manifest, control, self._decider)
+        self._proposer = Proposer(repository)
+        self._deciding = threading.Lock()
         self._publish_after = 0.0
+        self._fetch_problem: str | None = None
+        self._push_problem: str | None = None
+        self.waits_for_git = False
 
     def refresh(self) -> None:
         """Fetch, serve what is new, and bring the index of decisions up to date.
@@ -72,103 +83,118 @@ class Engine:
         Without an answer from the remote, what was fetched last goes on being served.
         """
         try:
-            self._repository.fetch()
-            self._manifest.remote_problem = None
+            with self._waiting_for_git():
+                self._repository.fetch()
+            self._fetch_problem = None
         except RemoteUnreachable as error:
-            if self._manifest.remote_problem != str(error):
+            if self._fetch_problem != str(error):
                 log.warning("%s; serving what was fetched last", error)
-            self._manifest.remote_problem = str(error)
+            self._fetch_problem = str(error)
+        self._tell()
         self._reload()
 
     def look(self) -> None:
         """Look once at every release, and act where a decision is due."""
+        failed = False
         for agent in sorted(self._manifest.current.releases):
             try:
                 self._attend(agent)
             except RepositoryError as error:
+                failed = True
+                self._push_problem = str(error)
                 self._publish_after = time.monotonic() + _PUSH_PAUSE_S
                 log.warning("%s: %s; trying again in %.0f s", agent, error, _PUSH_PAUSE_S)
-            except TidegateError:
+            except Exception:  # the other agents must be looked at all the same
+                log.exception("%s: the look failed; the next one tries again", agent)
+        if not failed and time.monotonic() >= self._publish_after:
+            self._push_problem = None
+        self._tell()
+
+    def guard(self) -> None:
+        """Stop harm, and nothing else: for another thread, while git keeps the engine waiting."""
+        for agent in sorted(self._manifest.current.releases):
+            try:
+                self._decide(agent)
+            except Exception:
                 log.exception("%s: the look failed; the next one tries again", agent)
 
     def _attend(self, agent: str) -> None:
         for _ in range(_TRIES):
-            release = self._manifest.current.releases.get(agent)
-            record = self._due(release) if release is not None else None
-            if release is None or record is None:
+            release, record = self._decide(agent)
+            if release is None:
                 return
             try:
-                self._write_back(release, record)
+                self._write(release, record)
             except HeadMoved as moved:
                 log.info("%s: %s; deciding again on the new head", agent, moved)
                 time.sleep(random.uniform(0, _JITTER_S))  # noqa: S311 - jitter, no secret
                 self.refresh()
             else:
                 return
+        raise RepositoryError(f"others pushed first {_TRIES} times")
+
+    def _decide(self, agent: str) -> tuple[Release | None, DecisionRecord | None]:
+        """A release, and the decision to write back now; harm is stopped here."""
+        with self._deciding:
+            release = self._manifest.current.releases.get(agent)
+            record = None if release is None else self._due(release)
+            if release is not None and record is not None and _is_emergency(release, record):
+                self._emergencies.declare(release, record)
+            return release, record
 
     def _due(self, release: Release) -> DecisionRecord | None:
         """The decision to write back now, if there is one."""
         record = self._decided(release)
         unreadable = release.agent in self._manifest.current.problems
-        if record is not None and unreadable and record.decision.verdict.value not in _HALTS:
+        if record is not None and unreadable and not halts(record):
             return None  # on files that cannot be read only harm may be acted upon
         return record
 
     def _decided(self, release: Release) -> DecisionRecord | None:
+        override = self._emergencies.of(release)
+        if override is not None:
+            return self._emergencies.owed(release, override)
         if needs_settling(release):
             return settle_of(release, self._clock.now(), self._events.last_seq())
         if release.traffic.phase is Phase.PENDING:
             return start_of(release, self._clock.now(), self._events.last_seq())
-        override = self._control.open_overrides().get(release.rollout)
-        if override is not None:
-            return self._overridden(release, override)
         return self._decider.due(release, self._events.last_seq(), self._clock.now())
 
-    def _overridden(self, release: Release, override: Override) -> DecisionRecord | None:
-        """The rollback that is in force, as long as git does not have it.
-
-        It is decided on the same events and at the same instant as then: what came later must not
-        talk it out of being recorded.
-        """
-        known = self._control.decisions(override.rollout)
-        if any(each.verdict in _HALTS for each in known):
-            return None  # git has it, but head cannot be read yet: the override goes on
-        return self._decider.due(release, override.seq, override.at)
+    def _write(self, release: Release, record: DecisionRecord | None) -> None:
+        if time.monotonic() < self._publish_after:
+            return
+        if record is not None:
+            self._write_back(release, record)
+        self._proposer.propose(self._manifest.release(release.agent))
 
     def _write_back(self, release: Release, record: DecisionRecord) -> None:
-        rolls_back = record.decision.verdict is Verdict.ROLL_BACK
-        if record.decision.verdict.value in _HALTS and record.decision.guardrail is not None:
-            self._halt(release, record)  # one that ran out of time can wait for git
         head = self._manifest.current.served
-        rewritten = "" in self._manifest.current.problems
-        if head is None or rewritten or time.monotonic() < self._publish_after:
+        if head is None or not self._may_publish(release, record, head):
             return
-        deploy = self._manifest.reader.deploy_of(release) if rolls_back else None
-        published = self._repository.publish(head, commits_of(release, record, deploy))
-        self._propose(release, record, published[-1])
+        deploy = self._deploy_of(release, record)
+        with self._waiting_for_git():
+            published = self._repository.publish(head, commits_of(release, record, deploy))
         log.info("%s: %s, %s", release.agent, record.decision.rule, record.decision.reason)
         self._settle_books(record, published)
-        if rolls_back:
-            self._read_back(release)
+        if record.decision.verdict is Verdict.ROLL_BACK:
+            self._read_back(record, published[-1])
 
-    def _propose(self, release: Release, record: DecisionRecord, head: str) -> None:
-        """Put a winner on a branch of its own, where INTENT leaves the last word to people."""
-        proposal = proposal_of(release, record)
-        if proposal is not None:
-            branch = f"tidegate/{release.agent}-{record.decision_id}"
-            self._repository.publish_branch(branch, head, proposal)
-
-    def _halt(self, release: Release, record: DecisionRecord) -> None:
-        """Stop the harm before anything that can fail: git comes second."""
-        self._control.add_override(
-            Override(
-                rollout=release.rollout,
-                reason=record.decision.reason,
-                seq=record.evidence.seq,
-                at=record.clock.now,
-            )
+    def _may_publish(self, release: Release, record: DecisionRecord, head: str) -> bool:
+        """Whether the decision may be written now; what is stopped stays stopped if not."""
+        problems = self._manifest.current.problems
+        if "" in problems:
+            return False  # nothing goes on top of a head that is not served
+        if release.agent in problems and self._manifest.reader.is_superseded(release, head):
+            return False  # people have said what they want; it is served once all can be read
+        written = len(self._control.decisions(record.rollout))
+        if may_write(written, ends=halts(record)):
+            return True
+        self._manifest.alarm(
+            release.agent,
+            f"the engine has made {written} commits for attempt {record.attempt[:12]} and makes no "
+            "more: something undoes them; find out what, then change INTENT to begin again",
         )
-        self._manifest.halt(release.agent, record.decision.reason)
+        return False
 
     def _settle_books(self, record: DecisionRecord, published: list[str]) -> None:
         pushed_at = self._clock.now()
@@ -179,27 +205,46 @@ class Engine:
             for commit in published:
                 self._control.note_push(commit, pushed_at, began)
 
-    def _read_back(self, release: Release) -> None:
+    def _deploy_of(self, release: Release, record: DecisionRecord) -> Deploy | None:
+        """What a rollback reverts, if this is one, and if there is something to go back to."""
+        if record.decision.verdict is not Verdict.ROLL_BACK or record.rollout != release.rollout:
+            return None
+        try:
+            return self._manifest.reader.deploy_of(release)
+        except InvalidManifest as error:
+            self._manifest.alarm(release.agent, f"rolled back, but not reverted: {error}")
+            return None
+
+    def _read_back(self, record: DecisionRecord, head: str) -> None:
         """A rollback that changed nothing would be the worst failure of all: look."""
-        now_served = self._manifest.release(release.agent)
-        if now_served.in_rollout or now_served.traffic.baseline != release.fallback:
-            log.error(
-                "%s: after the rollback %s is served, not %s",
-                release.agent,
-                now_served.traffic,
-                release.fallback,
-            )
+        unread = record.agent in self._manifest.current.problems
+        release = self._manifest.release(record.agent)
+        problem = read_back_problem(release, record, None if unread else head)
+        if problem is not None:
+            self._manifest.alarm(record.agent, problem)
 
     def _reload(self) -> None:
-        before = self._manifest.current.served
         snapshot = self._manifest.reload()
-        if snapshot.served is None:
-            return
-        if snapshot.served != before:
+        if snapshot.served is not None:
             self._index.catch_up(snapshot.served)
-        served = {release.rollout for release in snapshot.releases.values()}
-        for rollout in self._control.open_overrides().keys() - served:
-            self._control.settle_override(rollout)  # git has caught up: another attempt is served
+            self._emergencies.settle(snapshot)
+
+    def _tell(self) -> None:
+        self._manifest.remote_problem = self._fetch_problem or self._push_problem
+
+    @contextmanager
+    def _waiting_for_git(self) -> Iterator[None]:
+        self.waits_for_git = True
+        try:
+            yield
+        finally:
+            self.waits_for_git = False
+
+
+def _is_emergency(release: Release, record: DecisionRecord) -> bool:
+    """Whether harm must be stopped before git knows; what ran out of time can wait for git."""
+    harmful = halts(record) and record.decision.guardrail is not None
+    return harmful and record.rollout == release.rollout
 
 
 class EngineLoop:
@@ -217,17 +262,22 @@ class EngineLoop:
         self._rest_s = rest_s
         self._events_came = threading.Event()
         self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="engine", daemon=True)
+        self._threads = [
+            threading.Thread(target=run, name=name, daemon=True)
+            for name, run in (("engine", self._run), ("engine-guard", self._guard))
+        ]
 
     def start(self) -> None:
         """Begin to look."""
-        self._thread.start()
+        for thread in self._threads:
+            thread.start()
 
     def stop(self) -> None:
         """Finish the look under way, then end."""
         self._stopping.set()
         self._events_came.set()
-        self._thread.join()
+        for thread in self._threads:
+            thread.join()
 
     def wake(self) -> None:
         """Say that new events are stored."""
@@ -236,15 +286,24 @@ class EngineLoop:
     def _run(self) -> None:
         fetch_at = time.monotonic()
         while not self._stopping.is_set():
-            try:
-                if time.monotonic() >= fetch_at:
-                    self._engine.refresh()
-                    fetch_at = time.monotonic() + self._poll_s
-                self._engine.look()
-            except Exception:
-                # The loop must outlive any single failure: a dead engine would watch nobody.
-                log.exception("the engine stumbled; it goes on after a pause")
-                self._stopping.wait(self._poll_s)
+            if time.monotonic() >= fetch_at:
+                self._try(self._engine.refresh)
+                fetch_at = time.monotonic() + self._poll_s
+            self._try(self._engine.look)
             self._stopping.wait(self._rest_s)
             self._events_came.wait(max(0.0, fetch_at - time.monotonic()))
             self._events_came.clear()
+
+    def _guard(self) -> None:
+        """A git host that gives no answer takes its time about it; harm must not wait for that."""
+        while not self._stopping.wait(_GUARD_S):
+            if self._engine.waits_for_git:
+                self._try(self._engine.guard)
+
+    def _try(self, act: Callable[[], None]) -> None:
+        try:
+            act()
+        except Exception:
+            # The loop must outlive any single failure: a dead engine would watch nobody.
+            log.exception("the engine stumbled; it goes on after a pause")
+            self._stopping.wait(self._poll_s)

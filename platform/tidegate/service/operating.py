@@ -7,7 +7,6 @@ import msgspec
 
 from tidegate.domain.errors import TidegateError
 from tidegate.domain.linting import Finding
-from tidegate.domain.person_commits import Upstream
 from tidegate.domain.quantities import percent
 from tidegate.domain.state import Phase
 from tidegate.domain.traffic import Traffic
@@ -88,7 +87,12 @@ def carry_out(desk: Desk, agent: str, plan: Callable[[Standing], Change]) -> Don
         NotPushed: the commit is made, but the remote did not take it.
     """
     checkout = desk.checkout
-    upstream = _up_to_date(desk)
+    unfinished = checkout.under_way()
+    if unfinished is not None:
+        raise Refused(
+            f"a {unfinished} is under way in this checkout; finish it, or: git {unfinished} --abort"
+        )
+    upstream = bring_up_to_date(checkout) if desk.push else None
     head = checkout.resolve("HEAD")
     if head is None:
         raise Refused("this repository has no commit yet; `tidegate init` makes a first one")
@@ -112,18 +116,11 @@ def carry_out(desk: Desk, agent: str, plan: Callable[[Standing], Change]) -> Don
     )
 
 
-def _up_to_date(desk: Desk) -> Upstream | None:
-    return bring_up_to_date(desk.checkout) if desk.push else None
-
-
 def outlook_of(standing: Standing, traffic: Traffic) -> str:
     """What happens next, from what INTENT now says."""
     version = traffic.candidate or traffic.baseline
     if traffic.phase is Phase.HEALTHY:
-        return (
-            f"every unit is served {version} from the service's next fetch on, without steps: "
-            f"{traffic.reason}"
-        )
+        return f"every unit is served {version} from the service's next fetch on, without steps"
     strategy = standing.intent.strategy
     if strategy.ab is not None:
         return "the engine begins the experiment at its next fetch"

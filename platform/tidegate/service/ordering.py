@@ -81,15 +81,12 @@ def promote(desk: Desk, agent: str, reason: str = "", *, full: bool = False) -> 
             raise Refused(f"{agent} is paused: {why}. First: tidegate resume {agent}")
         if now.full or (now.promoted_steps > step and not full):
             raise Refused(f"{agent} is promoted already, and the engine does it at its next look")
-        by_engine = standing.traffic.phase is Phase.PAUSED
         orders = msgspec.structs.replace(
-            now,
-            promoted_steps=max(now.promoted_steps, step + 1),
-            full=full,
-            resumed=now.resumed or by_engine,
+            now, promoted_steps=max(now.promoted_steps, step + 1), full=full
         )
         to = _target(standing, full=full)
-        waived = f"; its pause is lifted: {standing.traffic.reason}" if by_engine else ""
+        by_engine = standing.traffic.phase is Phase.PAUSED
+        waived = f"; it does not wait for: {standing.traffic.reason}" if by_engine else ""
         return _Order(
             orders=orders,
             subject=f"Promote {agent} {standing.wanted} {to}",

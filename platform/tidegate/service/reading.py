@@ -5,14 +5,14 @@ Documents are kept by the identity of their content: a new commit costs what it 
 
 import threading
 from collections import OrderedDict
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import cast
 
 import msgspec
 
 from tidegate.domain import manifest_files as files
 from tidegate.domain.agent_version import AgentVersion
-from tidegate.domain.errors import InvalidManifest
+from tidegate.domain.errors import InvalidManifest, UnknownCommit
 from tidegate.domain.evidence import Orders
 from tidegate.domain.flag import FeatureFlag, compile_flag, flag_path
 from tidegate.domain.installation import Installation
@@ -124,19 +124,59 @@ class ManifestReader:
         return compiled
 
     def deploy_of(self, release: Release) -> Deploy:
-        """The commit that began a release's attempt, and what INTENT was before it.
+        """The commit that began a release's attempt, and the INTENT to go back to.
+
+        That is what INTENT was before the commit. Only if it names the same version again, or
+        cannot be read, is it the last one before that does neither: going back to the version that
+        is given up would change nothing.
 
         Raises:
             InvalidManifest: there was no INTENT before; nothing to return to.
         """
         info = self._repository.info(release.attempt)
         path = files.intent_path(release.environment, release.agent)
-        before = self._repository.read(info.parent, path) if info.parent else None
-        if before is None:
+        earlier = list(self._intents_before(release.attempt, path))
+        if not earlier:
             raise InvalidManifest(
                 path, f"{info.commit[:12]} created it; there is nothing to revert to"
             )
+        elsewhere = (content for content, named in earlier if _leads_from(release, named))
+        before = next(elsewhere, earlier[0][0])
         return Deploy(commit=info.commit, subject=info.subject, intent_before=before)
+
+    def is_superseded(self, release: Release, commit: str) -> bool:
+        """Whether people have said since what they want, although not all can be read there."""
+        path = files.intent_path(release.environment, release.agent)
+        if self._named_at(commit, path) is None:
+            return False
+        return self._repository.last_change(commit, path) != release.attempt
+
+    def _intents_before(
+        self, attempt: str, path: str
+    ) -> Iterator[tuple[bytes, frozenset[str] | None]]:
+        """What INTENT was before an attempt, newest first, and the versions that it names."""
+        parent = self._repository.info(attempt).parent
+        while parent is not None:
+            content = self._repository.read(parent, path)
+            if content is not None:
+                yield content, self._named_at(parent, path)
+            try:
+                changed = self._repository.last_change(parent, path)
+            except UnknownCommit:
+                return  # it was not there before
+            parent = self._repository.info(changed).parent
+
+    def _named_at(self, commit: str, path: str) -> frozenset[str] | None:
+        """The versions that INTENT names at a commit; None if it is not there, or unreadable."""
+        try:
+            found = self._optional(commit, path, AgentRelease)
+        except InvalidManifest:
+            return None
+        if found is None:
+            return None
+        plan = found.strategy.ab
+        arms = () if plan is None else plan.arms.values()
+        return frozenset((found.version, *(arm.version for arm in arms)))
 
     def _intent(self, commit: str, agent: str) -> AgentRelease:
         path = files.intent_path(self.environment, agent)
@@ -198,7 +238,8 @@ class ManifestReader:
         return found.version if found is not None else None
 
     def _stems(self, commit: str, folder: str) -> list[str]:
-        return [name.removesuffix(".yaml") for name in self._repository.names(commit, folder)]
+        names = self._repository.names(commit, folder)
+        return [name.removesuffix(".yaml") for name in names if name.endswith(".yaml")]
 
     def _optional(self, commit: str, path: str, kind: type[files.D]) -> files.D | None:
         blob = self._repository.blob(commit, path)
@@ -232,6 +273,11 @@ def _versions_of(
     forced = (each.version for each in intent.forced)
     arms = (each.version for each in traffic.arms)
     return (traffic.baseline, traffic.candidate, *before, *forced, *arms)
+
+
+def _leads_from(release: Release, named: frozenset[str] | None) -> bool:
+    """Whether an INTENT that names these versions is a way back from a release."""
+    return named is not None and release.intent.version not in named
 
 
 def _layer(path: str, intent: AgentRelease, installation: Installation) -> Slice | None:

@@ -12,6 +12,7 @@ from typing import TypeVar
 
 import msgspec
 
+from tidegate.domain.emergency import stops
 from tidegate.domain.errors import InvalidManifest, UnknownAgent, UnknownCommit, UnknownFlag
 from tidegate.domain.release import Release
 from tidegate.service.ports import ControlDatabase, ManifestRepository
@@ -31,7 +32,8 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
         served: the newest commit that is served.
         releases: by agent.
         flags: feature flags, by key.
-        problems: why an agent, or "" for the repository as a whole, is not served from head.
+        problems: why an agent, or "" for the repository as a whole, is not served from head, or
+            why the engine leaves an agent alone.
     """
 
     head: str | None = None
@@ -61,6 +63,8 @@ class ServedManifest:
         self.remote_problem: str | None = None
         self._past: OrderedDict[tuple[str, str], Release] = OrderedDict()
         self._past_lock = threading.Lock()
+        self._alarms: dict[str, tuple[str, str]] = {}
+        self._changing = threading.Lock()  # of what is current, by the engine's threads
 
     def release(self, agent: str) -> Release:
         """What is served for an agent.
@@ -106,33 +110,50 @@ class ServedManifest:
 
     def reload(self) -> Snapshot:
         """Read the head as last fetched or pushed, and serve it."""
-        head, before = self._repository.head(), self.current
-        if head is None:
-            return before
-        served = before.served or self._repository.recall(f"served/{self.environment}")
-        if served is not None and not self._repository.descends(head, served):
-            problem = f"head {head[:12]} does not descend from {served[:12]}: history was rewritten"
-            if before.problems.get("") != problem:
-                log.error("%s; what was served goes on being served", problem)
-            self.current = self._load(served, head=head, problems={"": problem})
-        else:
-            self.current = self._load(head, head=head, problems={})
-            self._repository.remember(f"served/{self.environment}", head)
-        return self.current
+        with self._changing:
+            head, before = self._repository.head(), self.current
+            if head is None:
+                return before
+            served = before.served or self._repository.recall(f"served/{self.environment}")
+            if served is not None and not self._repository.descends(head, served):
+                problem = _rewritten(head, served)
+                if before.problems.get("") != problem:
+                    log.error("%s; what was served goes on being served", problem)
+                self.current = self._load(served, head=head, problems={"": problem})
+            else:
+                self.current = self._load(head, head=head, problems={})
+                self._repository.remember(f"served/{self.environment}", head)
+            return self.current
 
     def halt(self, agent: str, reason: str) -> None:
         """Serve an agent's baseline to every unit at once, before git knows."""
-        current = self.current
-        halted = current.releases[agent].halted(reason)
-        self.current = msgspec.structs.replace(current, releases=current.releases | {agent: halted})
+        with self._changing:
+            current = self.current
+            halted = {agent: current.releases[agent].halted(reason)}
+            self.current = msgspec.structs.replace(current, releases=current.releases | halted)
+
+    def alarm(self, agent: str, problem: str) -> None:
+        """Show what is wrong with an agent's attempt until another one is served.
+
+        The engine then does nothing with it but stop harm: it waits for a person.
+        """
+        with self._changing:
+            current = self.current
+            known = self._alarms.get(agent)
+            self._alarms[agent] = (current.releases[agent].attempt, problem)
+            if known != self._alarms[agent]:
+                log.error("%s: %s", agent, problem)
+            problems = {agent: problem} | current.problems
+            self.current = msgspec.structs.replace(current, problems=problems)
 
     def _load(self, commit: str, *, head: str, problems: dict[str, str]) -> Snapshot:
         releases: dict[str, Release] = {}
-        overrides = self._control.open_overrides()
+        overrides = self._control.open_overrides().values()
         for agent in self.reader.agents(commit):
             release = self._readable(agent, commit, problems, self._release)
             if release is not None:
-                override = overrides.get(release.rollout)
+                self._note_alarm(release, problems)
+                override = next((each for each in overrides if stops(each, release)), None)
                 releases[agent] = release if override is None else release.halted(override.reason)
         flags = {
             flag: self._readable(f"flags/{flag}", commit, problems, self._flag)
@@ -145,6 +166,13 @@ class ServedManifest:
             flags={key: flag for key, flag in flags.items() if flag is not None},
             problems=problems,
         )
+
+    def _note_alarm(self, release: Release, problems: dict[str, str]) -> None:
+        attempt, problem = self._alarms.get(release.agent, ("", ""))
+        if attempt == release.attempt:
+            problems.setdefault(release.agent, problem)
+        else:
+            self._alarms.pop(release.agent, None)
 
     def _release(self, name: str, commit: str) -> Release:
         return self._remember(self.reader.release(name, commit))
@@ -164,9 +192,18 @@ class ServedManifest:
             good = self._repository.recall(kept)
             if self.current.problems.get(name) != str(error):
                 log.warning("%s; %s stays at %s", error, name, good[:12] if good else "nothing")
-            return read(name, good) if good is not None else None
+            return None if good is None else self._still_readable(name, good, read)
         self._repository.remember(kept, commit)
         return found
+
+    @staticmethod
+    def _still_readable(name: str, good: str, read: Callable[[str, str], R]) -> R | None:
+        """What could be read once; a later form of the documents may not take it any more."""
+        try:
+            return read(name, good)
+        except InvalidManifest as error:
+            log.warning("%s at %s: %s; nothing is served", name, good[:12], error)
+            return None
 
     def _remember(self, release: Release) -> Release:
         with self._past_lock:
@@ -174,3 +211,10 @@ class ServedManifest:
             while len(self._past) > _REMEMBERED_RELEASES:
                 self._past.popitem(last=False)
         return release
+
+
+def _rewritten(head: str, served: str) -> str:
+    return (
+        f"head {head[:12]} does not descend from {served[:12]}: history was rewritten; push a head "
+        f"that does, such as after: git merge -s ours {served[:12]}"
+    )

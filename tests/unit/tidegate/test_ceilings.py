@@ -5,10 +5,10 @@ from datetime import UTC, datetime
 
 import pytest
 
+from tidegate.domain.canary import Step
 from tidegate.domain.decision import Verdict, decide
 from tidegate.domain.evidence import ArmCounts, Clock, Evidence, StageCounts
 from tidegate.domain.installation import Budgets
-from tidegate.domain.intent import Step
 from tidegate.domain.metrics import Guardrail
 from tidegate.domain.policy import Policy
 

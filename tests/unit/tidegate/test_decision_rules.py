@@ -6,11 +6,12 @@ from typing import Any
 import msgspec
 import pytest
 
-from tidegate.domain.assessment import Tally, assess, e_value_text, log_e_srm
+from tidegate.domain.assessment import Tally, assess, e_value_text
+from tidegate.domain.canary import Step
 from tidegate.domain.decision import Decision, Verdict, decide
 from tidegate.domain.evidence import ArmCounts, Clock, StageCounts
-from tidegate.domain.intent import Step
 from tidegate.domain.policy import Policy
+from tidegate.domain.split import log_e_srm
 
 Make = Callable[..., Any]
 After = Callable[[float], Clock]

@@ -4,8 +4,8 @@ import math
 
 import pytest
 
+from tidegate.domain.canary import Canary, Pause, Step
 from tidegate.domain.installation import Budgets
-from tidegate.domain.intent import Canary, Pause, Step
 from tidegate.domain.metrics import Guardrail, Metrics
 from tidegate.domain.state import BadVersion, Phase, ReleaseState
 

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from scipy.special import gammaln
 
+from anytime.safe_logrank import HARM_MIXTURE
 from tidegate.domain.decision import Decision, Verdict, decide
 from tidegate.domain.evidence import ArmCounts, Clock, Evidence, Orders, StageCounts
 from tidegate.domain.policy import Policy
@@ -15,8 +16,8 @@ from tidegate.domain.split import log_e_outcomes_missing
 
 Make = Callable[..., Any]
 After = Callable[[float], Clock]
-MIXED = {"5/4": 1, "3/2": 2, "2": 3, "3": 3, "5": 3, "10": 2, "20": 1}
-"""How many times as often outcomes are lost, and its weight: as the harm test documents."""
+MIXED = {Fraction(ratio): Fraction(weight) for ratio, weight in HARM_MIXTURE.items()}
+"""How many times as often outcomes are lost, and its weight: as the harm test has them."""
 
 
 def _stage(
@@ -61,9 +62,9 @@ def _log_split(stage: StageCounts) -> float:
 def _bets(stages: tuple[StageCounts, ...], *, exchanged: bool = False) -> Fraction:
     total = Fraction(0)
     for ratio, weight in MIXED.items():
-        wealth = Fraction(weight, sum(MIXED.values()))
+        wealth = weight / sum(MIXED.values())
         for stage in stages:
-            p, h = Fraction(stage.share_ppm, 10**6), Fraction(ratio)
+            p, h = Fraction(stage.share_ppm, 10**6), ratio
             lost = [arm.closed - arm.reported for arm in (stage.candidate, stage.baseline)]
             if exchanged:
                 p, lost = 1 - p, lost[::-1]

@@ -11,16 +11,11 @@ import pytest
 from tidegate.domain import manifest_files as files
 from tidegate.domain.decision import Verdict
 from tidegate.domain.evidence import Clock, Evidence
+from tidegate.domain.next_state import next_state
 from tidegate.domain.record import digest_of, from_json
+from tidegate.domain.recording import needs_settling, settle_of, start_of
 from tidegate.domain.state import BadVersion, Phase, ReleaseState
-from tidegate.domain.write_back import (
-    Deploy,
-    commits_of,
-    needs_settling,
-    next_state,
-    settle_of,
-    start_of,
-)
+from tidegate.domain.write_back import Deploy, commits_of
 
 Make = Callable[..., Any]
 NOW = datetime(2026, 3, 1, 13, 0, tzinfo=UTC)

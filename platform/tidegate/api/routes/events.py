@@ -71,7 +71,7 @@ def _lines(body: bytes) -> list[object]:
     if body.lstrip()[:1] == b"[":
         try:
             array = msgspec.json.decode(body)
-        except msgspec.DecodeError as error:
+        except (msgspec.DecodeError, RecursionError) as error:
             raise InvalidEvent(f"the body is no JSON array: {error}") from error
         return list(array)
     return [_decoded(line) for line in body.splitlines() if line.strip()]
@@ -82,3 +82,5 @@ def _decoded(line: bytes) -> object:
         return msgspec.json.decode(line)
     except msgspec.DecodeError as error:
         return InvalidEvent(f"no JSON: {error}")
+    except RecursionError:
+        return InvalidEvent("nested too deep")

@@ -4,9 +4,11 @@ from fastapi import APIRouter, Response
 from fastapi.responses import PlainTextResponse, RedirectResponse
 from starlette.concurrency import run_in_threadpool
 
+from tidegate.api.routes import environments
 from tidegate.api.wiring import ServiceDep, json_answer
 
 router = APIRouter(tags=["operations"])
+router.include_router(environments.router)
 
 
 @router.get("/", include_in_schema=False)
