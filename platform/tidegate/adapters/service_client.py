@@ -7,15 +7,9 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from tidegate.domain.errors import TidegateError
+from tidegate.domain.errors import ServiceSilent
 
 _TIMEOUT_S: Final = 10.0
-
-
-class ServiceSilent(TidegateError):
-    """The service gave no answer, or none that it should give."""
-
-    code = "service_silent"
 
 
 def ask(address: str, path: str) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from urllib.parse import quote
 import click
 import msgspec
 
-from tidegate.adapters.service_client import ServiceSilent, ask
+from tidegate.adapters.service_client import ask
 from tidegate.cli.checkout_options import json_option
 from tidegate.cli.stored_data import (
     Unable,
@@ -16,7 +16,7 @@ from tidegate.cli.stored_data import (
     no_fetch_option,
     stored_data,
 )
-from tidegate.domain.errors import TidegateError
+from tidegate.domain.errors import ServiceSilent, TidegateError
 from tidegate.domain.verification import Check, Verification
 from tidegate.service.verifying import Verifier
 

@@ -14,10 +14,16 @@ TidegateError                    base; `code` is stable, the message names the t
 │   ├── BatchTooLarge            split it
 │   ├── IngestOverloaded         too much is waiting to be written; retry after a pause
 │   └── EventStoreUnavailable    the event store cannot write; retry after a pause
+├── Refused                      what a person asked cannot be done now; nothing was changed
+│   └── LintErrors               the commit would have problems
+├── NotPushed                    a person's commit is made, but did not reach the remote
+├── GoneApart                    checkout and remote both have commits that the other has not
+├── ServiceSilent                a running service gave no answer, or none that it should give
 ├── DataFolderInUse              another process works on the data folder
 └── InvalidRuns                  a file of recorded runs lacks what a replay needs
 """
 
+from collections.abc import Sequence
 from typing import ClassVar
 
 
@@ -136,6 +142,52 @@ class EventStoreUnavailable(EventsRefused):
     """The event store cannot write; retry after a pause."""
 
     code = "event_store_unavailable"
+
+
+class Refused(TidegateError):
+    """What was asked cannot be done now; nothing was changed. The message says what can."""
+
+    code = "refused"
+
+
+class LintErrors(Refused):
+    """The commit would have problems; nothing was changed."""
+
+    code = "lint_errors"
+
+    def __init__(self, findings: Sequence[object]) -> None:
+        self.findings = findings
+        listed = "\n".join(f"  {each}" for each in findings)
+        super().__init__(f"nothing was changed, for lint would find:\n{listed}")
+
+
+class NotPushed(TidegateError):
+    """A commit is made but did not reach the remote; it is still there, and nothing is lost."""
+
+    code = "not_pushed"
+
+    def __init__(self, commit: str, why: str) -> None:
+        self.commit = commit
+        super().__init__(f"{commit[:12]} is committed here, but not pushed: {why}")
+
+
+class GoneApart(TidegateError):
+    """The checkout and its remote both have commits that the other has not."""
+
+    code = "gone_apart"
+
+    def __init__(self, upstream: object, here: int, there: int) -> None:
+        ours = "1 commit" if here == 1 else f"{here} commits"
+        super().__init__(
+            f"this checkout has {ours} that {upstream} has not, and lacks {there}; nothing was "
+            "changed. Bring them together first: git pull --rebase"
+        )
+
+
+class ServiceSilent(TidegateError):
+    """The service gave no answer, or none that it should give."""
+
+    code = "service_silent"
 
 
 class DataFolderInUse(TidegateError):

@@ -38,7 +38,9 @@ def _at_rest(state: ReleaseState, release: Release, record: DecisionRecord) -> R
     """One version for everyone."""
     match record.decision.verdict:
         case Verdict.PROMOTE:
-            return _live(state, record.candidate, Phase.COMPLETED, since=record.clock.now)
+            return _live(
+                _cleared(state, record), record.candidate, Phase.COMPLETED, record.clock.now
+            )
         case Verdict.DECLARE_WINNER | Verdict.NO_DIFFERENCE:
             return _live(state, _winning_version(release, record), Phase.COMPLETED)
         case Verdict.ALARM:
@@ -93,6 +95,12 @@ def _bad(record: DecisionRecord) -> BadVersion:
     return BadVersion(
         version=record.candidate, attempt=record.attempt, reason=record.decision.reason
     )
+
+
+def _cleared(state: ReleaseState, record: DecisionRecord) -> ReleaseState:
+    """A version that was forced and has proved itself is bad no more."""
+    bad = tuple(each for each in state.bad if each.version != record.candidate)
+    return msgspec.structs.replace(state, bad=bad)
 
 
 def _live(

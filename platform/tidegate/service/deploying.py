@@ -3,26 +3,16 @@
 from tidegate.domain import manifest_files as files
 from tidegate.domain.blue_green import BlueGreen
 from tidegate.domain.document_places import place_of
+from tidegate.domain.errors import LintErrors, Refused
 from tidegate.domain.intent import AgentRelease
 from tidegate.domain.linting import Finding
 from tidegate.domain.scalar_edits import Value, with_values
 from tidegate.domain.traffic import traffic_of
 from tidegate.service.linting import lint_change
-from tidegate.service.operating import Change, Desk, Done, Refused, carry_out, outlook_of
+from tidegate.service.operating import Change, Desk, Done, carry_out, outlook_of
 from tidegate.service.standing import Standing
 
 _NO_COMMIT_YET = ""
-
-
-class LintErrors(Refused):
-    """The commit would have problems; nothing was changed."""
-
-    code = "lint_errors"
-
-    def __init__(self, findings: list[Finding]) -> None:
-        self.findings = findings
-        listed = "\n".join(f"  {each}" for each in findings)
-        super().__init__(f"nothing was changed, for lint would find:\n{listed}")
 
 
 def deploy(

@@ -5,7 +5,7 @@ from datetime import date
 
 import msgspec
 
-from tidegate.domain.errors import TidegateError
+from tidegate.domain.errors import Refused
 from tidegate.domain.linting import Finding
 from tidegate.domain.quantities import percent
 from tidegate.domain.state import Phase
@@ -13,12 +13,6 @@ from tidegate.domain.traffic import Traffic
 from tidegate.service.checkout_port import Checkout
 from tidegate.service.publishing import bring_up_to_date, publish
 from tidegate.service.standing import Standing, standing_of
-
-
-class Refused(TidegateError):
-    """What was asked cannot be done now; nothing was changed. The message says what can."""
-
-    code = "refused"
 
 
 class Desk(msgspec.Struct, frozen=True, kw_only=True):

@@ -5,10 +5,11 @@ from collections.abc import Callable
 import msgspec
 
 from tidegate.domain import manifest_files as files
+from tidegate.domain.errors import Refused
 from tidegate.domain.orders import RolloutOrders
 from tidegate.domain.quantities import percent
 from tidegate.domain.state import Phase
-from tidegate.service.operating import Change, Desk, Done, Refused, carry_out
+from tidegate.service.operating import Change, Desk, Done, carry_out
 from tidegate.service.standing import Standing
 
 

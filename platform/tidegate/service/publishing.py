@@ -9,34 +9,11 @@ from typing import Final
 
 import msgspec
 
-from tidegate.domain.errors import RemoteUnreachable, RepositoryError, TidegateError
+from tidegate.domain.errors import GoneApart, NotPushed, RemoteUnreachable, RepositoryError
 from tidegate.domain.person_commits import AuthoredCommit, Upstream
 from tidegate.service.checkout_port import Checkout
 
 _TRIES: Final = 5
-
-
-class NotPushed(TidegateError):
-    """A commit is made but did not reach the remote; it is still there, and nothing is lost."""
-
-    code = "not_pushed"
-
-    def __init__(self, commit: str, why: str) -> None:
-        self.commit = commit
-        super().__init__(f"{commit[:12]} is committed here, but not pushed: {why}")
-
-
-class GoneApart(TidegateError):
-    """The checkout and its remote both have commits that the other has not."""
-
-    code = "gone_apart"
-
-    def __init__(self, upstream: Upstream, here: int, there: int) -> None:
-        ours = "1 commit" if here == 1 else f"{here} commits"
-        super().__init__(
-            f"this checkout has {ours} that {upstream} has not, and lacks {there}; nothing was "
-            "changed. Bring them together first: git pull --rebase"
-        )
 
 
 class Published(msgspec.Struct, frozen=True, kw_only=True):

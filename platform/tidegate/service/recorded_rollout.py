@@ -80,30 +80,35 @@ class RecordedRollout(msgspec.Struct, frozen=True, kw_only=True):
         return all(each.record.policy == self.policy for each in self.decisions)
 
 
-def recorded_rollout(repository: ManifestRepository, rollout: str | None) -> RecordedRollout:
+def recorded_rollout(
+    repository: ManifestRepository, environment: str, rollout: str | None
+) -> RecordedRollout:
     """A canary rollout as git has it.
 
     Args:
         repository: the manifest repository.
+        environment: where it was.
         rollout: its id; the latest canary's if None.
 
     Raises:
         CannotReplay: there is none, or it is no canary.
     """
     head = repository.head()
-    commits = repository.since(head, None) if head is not None else []
-    starts = {rollout_of(info): info for info in commits if info.trailer("Tidegate-Rule") == "start"}
+    everything = repository.since(head, None) if head is not None else []
+    commits = [info for info in everything if (release_of(info) or ("",))[0] == environment]
+    starts = {
+        rollout_of(info): info for info in commits if info.trailer("Tidegate-Rule") == "start"
+    }
     if rollout is not None and rollout not in starts:
         known = ", ".join(name for name in starts if name) or "none"
-        raise CannotReplay(f"no rollout {rollout!r} began in the history; these did: {known}")
-    wanted = [rollout] if rollout is not None else list(starts)[::-1]
-    for name in wanted:
+        raise CannotReplay(f"no rollout {rollout!r} began in {environment!r}; these did: {known}")
+    for name in [rollout] if rollout is not None else reversed(starts):
         record = record_at(repository, starts[name])
         if record is not None and _is_canary(record):
             ours = [info for info in commits if rollout_of(info) == name and not _reverts(info)]
             return _gathered(repository, starts[name], record, ours)
-    words = "no canary rollout began in the history" if rollout is None else f"{rollout} is none"
-    raise CannotReplay(f"{words}: only canary rollouts can be replayed")
+    words = f"{rollout} is no canary" if rollout else f"no canary rollout began in {environment!r}"
+    raise CannotReplay(f"{words}; only canary rollouts can be replayed")
 
 
 def rollout_of(info: CommitInfo) -> str | None:

@@ -23,7 +23,7 @@ from tidegate.domain.backtest import (
 )
 from tidegate.domain.decision import Decision, Verdict, decide
 from tidegate.domain.discrepancies import discrepancies
-from tidegate.domain.evidence import Clock, Evidence, Orders
+from tidegate.domain.evidence import Clock, Evidence, Orders, StageCounts
 from tidegate.domain.policy import Policy
 from tidegate.domain.quantities import percent
 from tidegate.domain.state import ReleaseState
@@ -46,11 +46,15 @@ class Replayer:
     Args:
         repository: knows what was decided in fact.
         events: the log.
+        environment: the environment of the service that wrote it.
     """
 
-    def __init__(self, repository: ManifestRepository, events: RecordedEvents) -> None:
+    def __init__(
+        self, repository: ManifestRepository, events: RecordedEvents, environment: str
+    ) -> None:
         self._repository = repository
         self._events = events
+        self._environment = environment
         self._gather = EvidenceGatherer(events)
 
     def replay(self, other: ReplayPolicy, *, rollout: str | None, every: int) -> Backtest:
@@ -64,7 +68,7 @@ class Replayer:
         Raises:
             CannotReplay: there is no such rollout, or the policy does not go with it.
         """
-        recorded = recorded_rollout(self._repository, rollout)
+        recorded = recorded_rollout(self._repository, self._environment, rollout)
         try:
             policy = other.applied(recorded.release, recorded.metrics)
         except ValueError as error:
@@ -89,7 +93,7 @@ class Replayer:
     def _evidence(self, recorded: RecordedRollout, course: "_Course", look: "Look") -> Evidence:
         """What was known at a look, its stages numbered as the steps of the other policy."""
         release = msgspec.structs.replace(
-            recorded.release, policy=course.policy, orders=Orders(resumed=course.resumed)
+            recorded.release, policy=course.policy, orders=Orders(resumed=course.hears(look))
         )
         found = self._gather.evidence(release, course.state, look.seq, look.at)
         evidence = judged_by(course.policy, found)
@@ -118,9 +122,10 @@ def looks_of(
         decisions: decisions in fact; each was taken at a look, too.
         every: units between looks.
     """
-    looks = [*_along(happenings, every)]
-    looks += [Look(each.evidence.seq, each.record.clock.now, each) for each in decisions]
-    return sorted(looks, key=lambda look: (look.seq, look.at, look.decision is not None))
+    decided = [Look(each.evidence.seq, each.record.clock.now, each) for each in decisions]
+    known = {(look.seq, look.at) for look in decided}
+    others = [look for look in _along(happenings, every) if (look.seq, look.at) not in known]
+    return sorted((*others, *decided), key=lambda look: (look.seq, look.at))
 
 
 def _along(happenings: Iterable[Happening], every: int) -> Iterator[Look]:
@@ -144,6 +149,8 @@ class _Course:
         state: STATE in force in the log.
         started: when the rollout began.
         step_started: when the log came to shares of the other policy's step in force.
+        told_in: the stage in which a step forward was last told.
+        seen: names of all incidents and outcomes so far.
     """
 
     policy: Policy
@@ -151,6 +158,8 @@ class _Course:
     paused: bool = False
     resumed: bool = False
     looks: int = 0
+    told_in: int | None = None
+    seen: frozenset[str] = frozenset()
     moments: list[Moment] = field(default_factory=list)
     last: Moment | None = None
     end: Moment | None = None
@@ -166,11 +175,17 @@ class _Course:
         if state.weight > self.reach_ppm:
             self.ran_ahead = start.moment
 
+    def hears(self, look: Look) -> bool:
+        """Whether a person has said by now that a pause shall end, in fact."""
+        self.resumed |= look.decision is not None and look.decision.evidence.orders.resumed
+        return self.resumed
+
     def take(self, evidence: Evidence, at: datetime) -> None:
         """Ask the other policy at a look."""
         clock = Clock(now=at, step_started=self.step_started, rollout_started=self.started)
         decision = decide(self.policy, evidence, clock)
         self.looks += 1
+        self.seen = frozenset(name for stage in evidence.stages for name in _named(stage))
         self.last = moment_of(evidence, decision, at)
         if decision.verdict in ENDS and self._may(decision):
             self.end = self.last
@@ -186,22 +201,21 @@ class _Course:
         if decision is None or decision.state is None:
             return
         before, self.state = self.state, decision.state
-        verdict, now = decision.record.decision.verdict, decision.record.clock.now
-        self.resumed = self.resumed or verdict is Verdict.RESUME
         if decision.record.decision.rule == "ordered":
             self.reach_ppm = max(self.reach_ppm, self.state.weight)
         if self.state.weight > self.reach_ppm and self.ran_ahead is None:
             self.ran_ahead = self.last
         if self._step(self.state) != self._step(before):
-            self.step_started = now
+            self.step_started = decision.record.clock.now
 
     def _may(self, decision: Decision) -> bool:
         """Whether a verdict counts: where the log has run ahead, only harm does."""
         return self.ran_ahead is None or decision.verdict in _HALTS
 
     def _advance(self, moment: Moment, share_ppm: int) -> None:
-        """A step forward that the other policy would have taken: told once for each share."""
-        if self.reach_ppm <= moment.share_ppm < share_ppm:
+        """A step forward that the other policy would have taken: told once in each stage."""
+        if share_ppm > self.reach_ppm and self.told_in != self.state.step:
+            self.told_in = self.state.step
             self.moments.append(moment)
         self.reach_ppm = max(self.reach_ppm, share_ppm)
 
@@ -250,10 +264,14 @@ def _notes(recorded: RecordedRollout, course: _Course) -> Iterator[str]:
             "The policy was changed while the rollout ran; what is not said to be otherwise is as "
             "it was at the start."
         )
-    seen = {name for stage in recorded.decisions[-1].evidence.stages for name in _names(stage)}
-    unseen = [each.name for each in course.policy.guardrails if each.name not in seen]
+    unseen = [each.name for each in course.policy.guardrails if each.name not in course.seen]
     if unseen:
         yield (
             f"No event of {', '.join(unseen)} was seen: that it never happened, and that nobody "
             "reports it, look the same."
         )
+
+
+def _named(stage: StageCounts) -> Iterator[str]:
+    for arm in (stage.baseline, stage.candidate):
+        yield from (*arm.incidents, *arm.successes, *arm.failures)

@@ -4,14 +4,14 @@ from collections.abc import Iterable
 
 from tidegate.domain import manifest_files as files
 from tidegate.domain.agent_version import AgentVersion
-from tidegate.domain.errors import InvalidManifest
+from tidegate.domain.errors import InvalidManifest, Refused
 from tidegate.domain.intent import AgentRelease
 from tidegate.domain.scalar_edits import with_values
 from tidegate.domain.state import Phase, ReleaseState
 from tidegate.domain.traffic import traffic_of
 from tidegate.domain.version_diff import diff, is_forward_only
 from tidegate.service.deploying import values_for
-from tidegate.service.operating import Change, Desk, Done, Refused, carry_out, outlook_of
+from tidegate.service.operating import Change, Desk, Done, carry_out, outlook_of
 from tidegate.service.standing import Standing, parsed
 
 _NO_COMMIT_YET = ""

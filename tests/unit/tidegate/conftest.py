@@ -141,6 +141,17 @@ def after() -> Callable[[float], Clock]:
     return make
 
 
+def _next_share(verdict: Verdict, rule: str, step: int) -> int | None:
+    """The share that a decision of this kind leads to."""
+    match verdict:
+        case Verdict.ADVANCE | Verdict.PROMOTE:
+            return STEPS[step if rule == "start" else step + 1].share_ppm
+        case Verdict.ROLL_BACK:
+            return 0
+        case _:
+            return None
+
+
 @pytest.fixture
 def make_record(policy: Policy) -> Make:
     """A record whose decision has this verdict and rule."""
@@ -160,6 +171,7 @@ def make_record(policy: Policy) -> Make:
                 rule=rule,
                 reason="because of the numbers",
                 guardrail="error" if rule == "harm" else None,
+                next_share_ppm=_next_share(verdict, rule, step),
             ),
         }
         return DecisionRecord(**(known | changes))

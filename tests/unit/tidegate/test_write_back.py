@@ -266,3 +266,16 @@ def test_decision_id_on_other_grounds_is_another(
 ) -> None:
     record = make_record(Verdict.ROLL_BACK, "harm")
     assert msgspec.structs.replace(record, **changes).decision_id != record.decision_id
+
+
+def test_a_forced_version_that_is_promoted_is_bad_no_more(
+    make_release: Make, make_record: Make
+) -> None:
+    bad = (
+        BadVersion(version="v2", attempt="a" * 40, reason="it was harmful"),
+        BadVersion(version="v0", attempt="b" * 40, reason="so was it"),
+    )
+    state = next_state(
+        make_release(bad=bad), make_record(Verdict.PROMOTE, "all_steps_complete", step=1)
+    )
+    assert [each.version for each in state.bad] == ["v0"]

@@ -39,9 +39,7 @@ def _storable(attributes: dict[str, Any]) -> dict[str, Any]:
     return attributes
 
 
-Unit = Annotated[
-    str, Field(min_length=1, max_length=256, description=_UNIT, examples=["user-1"])
-]
+Unit = Annotated[str, Field(min_length=1, max_length=256, description=_UNIT, examples=["user-1"])]
 Attributes = Annotated[
     dict[str, Any],
     AfterValidator(_storable),
