@@ -16,6 +16,7 @@ PACKAGES = {
     "tidegate": ROOT / "platform",
     "tidegate_sdk": ROOT / "platform",
     "anytime": ROOT / "analysis",
+    "tidegate_analysis": ROOT / "analysis",
     "tidegate_dashboards": ROOT / "dashboards",
 }
 PROGRAM = "import platform; print(platform.python_version(), platform.__file__)"

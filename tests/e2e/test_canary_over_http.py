@@ -27,7 +27,7 @@ NEVER_ENOUGH = ("{setWeight: 20%, minUnits: 1000000}", "{setWeight: 100%}")
 
 @pytest.fixture(scope="module")
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
-    """v1 of every agent is live, and v2 committed as a version; a fifth of the units is held out."""
+    """v1 of every agent is live, v2 is committed; a fifth of the units is held out."""
     guardrails = ("{name: prompt_injection, negligible: 30%}",)
     files = {"tidegate.yaml": HOLDOUT}
     for agent in AGENTS:

@@ -1,5 +1,6 @@
 """What the API says of its answers, and what it says to requests that are none."""
 
+import json
 from collections.abc import Iterator
 from typing import Any
 
@@ -74,7 +75,7 @@ def test_an_answer_has_exactly_the_fields_that_are_documented(
 ) -> None:
     answer = service.post(path, body)
     documented = service.get("/openapi.json")["components"]["schemas"][model]["properties"]
-    assert list(answer) == list(documented) or set(answer) == set(documented)
+    assert set(answer) == set(documented)
 
 
 @pytest.mark.parametrize("path", ["/v1/assignments", "/v1/flags/new-checkout"])
@@ -126,10 +127,9 @@ def test_attributes_that_cannot_be_stored_are_refused_and_other_exposures_go_on(
 
 
 def test_a_line_that_is_nested_without_end_does_not_sink_its_batch(service: Live) -> None:
-    event = b'{"event_id": "e1", "agent": "support", "unit": "u", "kind": "safety", "name": "error"}'
-    status, answer = service.call("POST", "/v1/events", b"[" * 100_000)
-    assert status == 400
-    lines = b'{"a":' + b"[" * 100_000 + b"\n" + event
+    event = ASK | {"event_id": "e1", "kind": "safety", "name": "error"}
+    assert service.call("POST", "/v1/events", b"[" * 100_000)[0] == 400
+    lines = b'{"a":' + b"[" * 100_000 + b"\n" + json.dumps(event).encode()
     status, answer = service.call("POST", "/v1/events", lines)
     assert (status, answer["accepted"], answer["rejected"]) == (200, 1, 1)
     assert "nested too deep" in answer["rejections"][0]["reason"]

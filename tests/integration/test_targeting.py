@@ -3,6 +3,7 @@
 import random
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
 
 import msgspec
 import pytest
@@ -31,13 +32,14 @@ def _asked(world: World, unit: str, **attributes: object) -> Assignment:
     return world.assigner.assign(AGENT, unit, attributes).assignment
 
 
-def _intent(world: World, person: Person, strategy: str, more: str = "", version: str = "v2") -> str:
+def _release(
+    world: World, person: Person, strategy: str, more: str = "", version: str = "v2"
+) -> None:
     """Commit INTENT, and let the engine act on it."""
     (text,) = release_file(version, strategy, more=more).values()
     person.pull()
-    commit = person.commit(INTENT, text, f"Deploy {version}")
+    person.commit(INTENT, text, f"Deploy {version}")
     world.turn()
-    return commit
 
 
 def _served_v2(world: World) -> set[str]:
@@ -53,18 +55,18 @@ def _steps(share_ppm: int) -> str:
 def test_a_share_that_goes_up_and_down_by_commits_moves_only_the_units_between(
     world: World, seed: int
 ) -> None:
-    """With a salt in INTENT each attempt begins with the same units; served at any two shares, those
-    of the smaller are among those of the larger."""
+    """A salt in INTENT lets each attempt begin with the same units: those who are served v2 at one
+    share are so at every larger one, in whatever order the shares come."""
     person, chance = world.person(), random.Random(seed)
     shares = [1, 10_000, 999_999, *chance.sample(range(2, 999_998), 4)]
     chance.shuffle(shares)
     served = {}
     for share in shares:
-        _intent(world, person, _steps(share), "salt: constant\n")
+        _release(world, person, _steps(share), "salt: constant\n")
         assert world.release.traffic.share_ppm == share
         served[share] = _served_v2(world)
     ordered = [served[share] for share in sorted(served)]
-    assert all(lower <= higher for lower, higher in zip(ordered, ordered[1:], strict=False))
+    assert all(lower <= higher for lower, higher in pairwise(ordered))
     for share, units in served.items():
         expected = len(UNITS) * share / 1e6
         four_errors = 4 * (expected * (1 - share / 1e6)) ** 0.5
@@ -89,9 +91,9 @@ def test_a_ramp_takes_no_unit_back_from_the_candidate(canary: World) -> None:
 
 def test_without_a_salt_another_attempt_begins_with_other_units(world: World) -> None:
     person = world.person()
-    _intent(world, person, _steps(100_000))
+    _release(world, person, _steps(100_000))
     first = _served_v2(world)
-    _intent(world, person, _steps(100_001))
+    _release(world, person, _steps(100_001))
     second = _served_v2(world)
     assert 0 < len(first & second) < len(first) / 2
 
@@ -106,11 +108,11 @@ def test_forced_units_are_served_their_version_before_during_and_after_and_compa
         "  - {when: {users: [ada]}, version: v1}\n"
         "  - {when: {any: [{segment: beta}, {teams: [qa]}]}, version: v2}\n"
     )
-    _intent(world, person, _steps(1), forced, version="v1")
+    _release(world, person, _steps(1), forced, version="v1")
     assert world.release.traffic.phase is Phase.HEALTHY
     before = _asked(world, "grace")
     assert (before.version, before.reason, before.grounds) == ("v2", "TARGETING_MATCH", "forced")
-    _intent(world, person, _steps(999_999), forced)
+    _release(world, person, _steps(999_999), forced)
     told = {
         "ada": _asked(world, "ada"),
         "grace": _asked(world, "grace"),
@@ -130,7 +132,7 @@ def test_forced_units_are_served_their_version_before_during_and_after_and_compa
 def test_what_forced_units_report_decides_nothing(world: World) -> None:
     testers = [f"tester{number}" for number in range(50)]
     forced = f"forced: [{{when: {{users: [{', '.join(testers)}]}}, version: v2}}]\n"
-    _intent(world, world.person(), _steps(10_000), forced)
+    _release(world, world.person(), _steps(10_000), forced)
     world.expose(testers)
     world.report(testers, "safety", "prompt_injection")
     head = world.head()
@@ -143,7 +145,7 @@ def test_a_segment_that_changes_takes_effect_with_its_commit(world: World) -> No
     person = world.person()
     person.commit("segments/beta.yaml", BETA, "Name the beta testers")
     forced = "forced: [{when: {segment: beta}, version: v2}]\n"
-    _intent(world, person, _steps(1), forced, version="v1")
+    _release(world, person, _steps(1), forced, version="v1")
     assert _asked(world, "ada").version == "v1"
     person.pull()
     person.commit("segments/beta.yaml", BETA.replace("[grace]", "[ada]"), "Ada for Grace")
@@ -174,7 +176,7 @@ def test_a_segment_that_cannot_be_used_leaves_what_was_served(
 ) -> None:
     person = world.person()
     person.commit("segments/beta.yaml", BETA, "Name the beta testers")
-    _intent(world, person, _steps(1), "forced: [{when: {segment: beta}, version: v2}]\n", "v1")
+    _release(world, person, _steps(1), "forced: [{when: {segment: beta}, version: v2}]\n", "v1")
     person.pull()
     person.commit(path, content, "A slip")
     for _ in range(2):
@@ -186,7 +188,7 @@ def test_a_segment_that_cannot_be_used_leaves_what_was_served(
 def test_conversations_that_many_units_begin_at_once_have_one_version_for_all(
     world: World,
 ) -> None:
-    _intent(world, world.person(), _steps(500_000), "pin: conversation\n")
+    _release(world, world.person(), _steps(500_000), "pin: conversation\n")
     units = [*world.units("candidate", 4), *world.units("baseline", 4)]
 
     def ask(started: threading.Barrier, unit: str, conversation: str) -> str:
@@ -205,7 +207,7 @@ def test_a_unit_pinned_in_one_conversation_is_counted_once_it_meets_its_arm_in_a
     world: World,
 ) -> None:
     """In one stage: the exposure to its arm must not pass for a repetition of the pinned one."""
-    _intent(world, world.person(), _steps(500_000), "pin: conversation\n")
+    _release(world, world.person(), _steps(500_000), "pin: conversation\n")
     (other,) = world.units("baseline", 1)
     (unit,) = world.units("candidate", 1)
     assert world.assigned(other, "talk").version == "v1"

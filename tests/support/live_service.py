@@ -52,9 +52,7 @@ class Live:
 
     def assigned(self, unit: str, agent: str = AGENT, **more: Any) -> dict[str, Any]:
         """What a unit is told that meets the agent."""
-        told: dict[str, Any] = self.post(
-            "/v1/assignments", {"agent": agent, "unit": unit} | more
-        )
+        told: dict[str, Any] = self.post("/v1/assignments", {"agent": agent, "unit": unit} | more)
         return told
 
     def all_assigned(self, units: list[str], agent: str = AGENT, **more: Any) -> dict[str, Any]:
@@ -126,13 +124,11 @@ class Live:
             lambda: self._descends(self.get("/v1/drift")["head"], commit), f"{commit} fetched"
         )
 
-    def looks(self, agent: str = AGENT) -> list[dict[str, Any]]:
+    def looks(self, agent: str = AGENT) -> Any:
         """The engine's looks at the agent's newest rollout."""
-        rollouts = [each for each in self.get("/v1/rollouts")["rollouts"] if each["agent"] == agent]
-        if not rollouts:
-            return []
-        found: list[dict[str, Any]] = self.get(f"/v1/rollouts/{rollouts[0]['id']}/evidence")["looks"]
-        return found
+        rollouts = self.get("/v1/rollouts")["rollouts"]
+        newest = next((each["id"] for each in rollouts if each["agent"] == agent), None)
+        return self.get(f"/v1/rollouts/{newest}/evidence")["looks"] if newest is not None else []
 
     def until_seen(self, words: str, agent: str = AGENT) -> None:
         """Wait until a look of the engine says these words."""
@@ -169,7 +165,8 @@ class Live:
         return subprocess.run(command, check=False).returncode == 0
 
     def _standing(self) -> str:
-        return f"{self.traffic()}\n{self.subjects()[:5]}\n{self.process.log_path.read_text()[-2000:]}"
+        log = self.process.log_path.read_text()[-2000:]
+        return f"{self.traffic()}\n{self.subjects()[:5]}\n{log}"
 
 
 def _fine(status: int, answer: Any) -> Any:

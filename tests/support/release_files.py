@@ -28,8 +28,8 @@ def release_file(
     version: str, strategy: str, *, agent: str = AGENT, more: str = ""
 ) -> dict[str, str]:
     """INTENT: a version, its strategy as it stands in YAML, and lines beside it."""
-    text = f"kind: AgentRelease\nagent: {agent}\nversion: {version}\nstrategy:\n  {strategy}\n{more}"
-    return {intent_path(agent): text}
+    asked = f"kind: AgentRelease\nagent: {agent}\nversion: {version}\n"
+    return {intent_path(agent): f"{asked}strategy:\n  {strategy}\n{more}"}
 
 
 def canary(*steps: str, more: str = "") -> str:

@@ -9,6 +9,7 @@ from tidegate.cli.differences import diff_command
 from tidegate.cli.manifest_commands import MANIFEST_COMMANDS
 from tidegate.cli.plain_errors import with_plain_errors
 from tidegate.cli.planning import plan_command
+from tidegate.cli.replay import replay_command
 from tidegate.cli.simulation import simulate_command
 from tidegate.cli.verification import verify_command
 from tidegate.settings import Settings
@@ -166,6 +167,7 @@ def run(data_dir: Path, manifest: str | None, port: int, dashboard_port: int) ->
 
 main.add_command(diff_command)
 main.add_command(plan_command)
+main.add_command(replay_command)
 main.add_command(simulate_command)
 main.add_command(verify_command)
 for command in MANIFEST_COMMANDS:

@@ -39,24 +39,24 @@ def _said(body: bytes, status: str = "200 OK") -> bytes:
 
 
 @pytest.mark.parametrize(
-    ("answer", "well", "version"),
+    ("answer", "expected"),
     [
-        pytest.param(_said(b'{"version": "v2"}'), True, "v2", id="well, with its version"),
-        pytest.param(_said(b"ok"), True, None, id="no JSON"),
-        pytest.param(_said(b'["v2"]'), True, None, id="no object"),
-        pytest.param(_said(b'{"version": 2}'), True, None, id="a version that is no text"),
-        pytest.param(_said(b"[" * 60_000), True, None, id="nested too deep"),
-        pytest.param(_said(b"{}", "204 No Content"), False, None, id="another status"),
-        pytest.param(_said(b"", "503 Unavailable"), False, None, id="an error"),
-        pytest.param(b"what?\r\n\r\n", False, None, id="no HTTP"),
+        pytest.param(_said(b'{"version": "v2"}'), (True, "v2"), id="well, with its version"),
+        pytest.param(_said(b"ok"), (True, None), id="no JSON"),
+        pytest.param(_said(b'["v2"]'), (True, None), id="no object"),
+        pytest.param(_said(b'{"version": 2}'), (True, None), id="a version that is no text"),
+        pytest.param(_said(b"[" * 60_000), (True, None), id="nested too deep"),
+        pytest.param(_said(b"{}", "204 No Content"), (False, None), id="another status"),
+        pytest.param(_said(b"", "503 Unavailable"), (False, None), id="an error"),
+        pytest.param(b"what?\r\n\r\n", (False, None), id="no HTTP"),
     ],
 )
 def test_an_environment_is_well_if_it_answers_200_and_runs_what_it_says(
-    answer: bytes, well: bool, version: str | None
+    answer: bytes, expected: tuple[bool, str | None]
 ) -> None:
     with _answering(answer) as address:
         health = HttpProbe().ask(address)
-    assert (health.well, health.version) == (well, version)
+    assert (health.well, health.version) == expected
     assert health.well or health.detail
 
 

@@ -79,14 +79,15 @@ class AssignmentAnswer(BaseModel):
     unit: Unit
     version: str = Field(description="The agent version that the unit gets.", examples=["v2"])
     arm: str | None = Field(
-        description="What the unit is compared as: baseline or candidate in a canary, control or an "
-        "arm's name in an experiment, preview before a blue-green switch; null if it is not "
-        "compared.",
+        description="What the unit is compared as: baseline or candidate in a canary, control or "
+        "the name of an arm in an experiment, preview before a blue-green switch; null if it is "
+        "not compared.",
         examples=["candidate"],
     )
     reason: str = Field(
-        description="OpenFeature's word: SPLIT inside a comparison, TARGETING_MATCH for a forced or "
-        "previewed version, DEFAULT for units that take no part, STATIC outside a rollout.",
+        description="OpenFeature's word: SPLIT inside a comparison, TARGETING_MATCH for a version "
+        "that is forced or previewed, DEFAULT for units that take no part, STATIC outside a "
+        "rollout.",
         examples=["SPLIT"],
     )
     grounds: str = Field(
