@@ -33,10 +33,14 @@ class Live:
 
     def call(self, method: str, path: str, body: object = None) -> tuple[int, Any]:
         """Status and decoded answer of one request; bytes are sent as they are."""
-        raw = isinstance(body, bytes)
-        payload = body if raw or body is None else json.dumps(body).encode()
+        payload = body if isinstance(body, bytes) else json.dumps(body).encode()
         connection = http.client.HTTPConnection(self.url.removeprefix("http://"), timeout=60)
-        connection.request(method, path, payload, {"Content-Type": "application/json"})
+        connection.request(
+            method,
+            path,
+            None if body is None else payload,
+            {"Content-Type": "application/json"},
+        )
         answer = connection.getresponse()
         status, content = answer.status, answer.read()
         connection.close()
@@ -94,7 +98,7 @@ class Live:
         found: dict[str, Any] = self.get("/v1/drift")["agents"].get(agent, {})
         return found
 
-    def until(self, look: Callable[[], T], what: str) -> T:
+    def until(self, look: Callable[[], T | None], what: str) -> T:
         """What a look finds as soon as it finds something."""
         give_up_at = time.monotonic() + _PATIENCE_S
         while time.monotonic() < give_up_at:
