@@ -19,7 +19,8 @@ class Assignment(msgspec.Struct, frozen=True, kw_only=True):
             DEFAULT for units that take no part, STATIC outside a rollout.
         grounds: what decided: split, forced, holdout, audience, layer, pinned, frozen, or live.
         endpoint: where the version is reached, if the manifest says so.
-        exposure_id: the same for every visit of the unit in one stage, so that repeats count once.
+        exposure_id: the same for every visit of the unit in one stage and arm, so that repeats
+            count once.
     """
 
     agent: str
@@ -61,7 +62,7 @@ def assign(
         rollout=release.rollout,
         step=release.step,
         manifest_commit=release.commit,
-        exposure_id=_exposure_id(release, unit),
+        exposure_id=_exposure_id(release, unit, arm),
         endpoint=endpoint_of(release, placement.version),
     )
 
@@ -85,8 +86,8 @@ def endpoint_of(release: Release, version: str) -> str | None:
     return colour.endpoint if colour is not None else None
 
 
-def _exposure_id(release: Release, unit: str) -> str:
+def _exposure_id(release: Release, unit: str, arm: str | None) -> str:
     within = f"{release.step}" if release.in_rollout else "live"
     share = release.traffic.share_ppm
-    stage = f"{release.environment}/{release.rollout}/{within}/{share}"
+    stage = f"{release.environment}/{release.rollout}/{within}/{share}/{arm}"
     return "exp-" + hashlib.blake2b(f"{stage}/{unit}".encode(), digest_size=12).hexdigest()

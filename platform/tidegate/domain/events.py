@@ -1,7 +1,7 @@
 """What agents report: one event a line, each checked on its own."""
 
 import math
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Literal
 
 import msgspec
@@ -70,8 +70,7 @@ def check(raw: Any) -> Event:
             raise InvalidEvent(
                 f"{field} must have 1 to {_LONGEST_TEXT} characters, has {len(text)}"
             )
-    if isinstance(event.ts, float) and not 0.0 <= event.ts < _YEAR_3000:
-        raise InvalidEvent(f"ts must be seconds since 1970 or an RFC 3339 text, not {event.ts:g}")
+    _check_instant(event.ts)
     if event.kind in ("outcome", "safety") and not event.name:
         raise InvalidEvent(f"an event of kind {event.kind!r} needs a name")
     if event.kind == "outcome" and event.value not in (0.0, 1.0):
@@ -82,6 +81,18 @@ def check(raw: Any) -> Event:
     if event.kind == "score" and not (event.value is not None and math.isfinite(event.value)):
         raise InvalidEvent(f"a score needs a finite value, not {event.value}")
     return event
+
+
+def _check_instant(ts: datetime | float | None) -> None:
+    """An instant that can be stored: from 1970 to 3000, whatever its zone makes of it."""
+    seconds = ts if isinstance(ts, float) else None
+    if isinstance(ts, datetime):
+        try:
+            seconds = (ts if ts.tzinfo else ts.replace(tzinfo=UTC)).timestamp()
+        except (OverflowError, ValueError) as error:
+            raise InvalidEvent(f"ts is no instant that can be stored: {ts}") from error
+    if seconds is not None and not 0.0 <= seconds < _YEAR_3000:
+        raise InvalidEvent(f"ts must be seconds since 1970 or an RFC 3339 text, not {ts}")
 
 
 def attribute(event: Event, release: Release) -> StoredEvent:

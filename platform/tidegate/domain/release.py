@@ -111,7 +111,7 @@ class Release(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     def arm(self, unit: str, attributes: Mapping[str, object] = _NO_ATTRIBUTES) -> str | None:
         """The arm of a unit; None if it is not compared with anything."""
         placement = self.place(unit, attributes)
-        if placement.rule is not None and placement.rule >= len(self.intent.forced):
+        if placement.rule is not None and placement.rule >= len(self._forced):
             return PREVIEW
         return None if placement.arm == _LIVE else placement.arm
 
@@ -141,13 +141,12 @@ class Release(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     def _plan(self) -> Enrolment:
         """Who takes part, as service and SDK evaluate it."""
         traffic = self.traffic
-        forced = tuple(Forced(each.when.rule(), each.version) for each in self.intent.forced)
         if not self.in_rollout or self.state is None:
             return Enrolment(
                 default=traffic.baseline,
                 versions={_LIVE: traffic.baseline},
                 allocation=Allocation(self.attempt, _LIVE, ()),
-                forced=forced,
+                forced=self._forced,
             )
         plan = self.intent.strategy.ab
         control = BASELINE if plan is None else CONTROL
@@ -156,11 +155,24 @@ class Release(msgspec.Struct, frozen=True, kw_only=True, dict=True):
             default=traffic.baseline,
             versions={control: traffic.baseline} | {a.name: a.version for a in traffic.arms},
             allocation=Allocation(self.state.salt, control, arms),
-            forced=(*forced, *self._preview()),
+            forced=(*self._forced, *self._preview()),
             audience=plan.audience.rule() if plan is not None and plan.audience else None,
             layer=self.layer,
             holdout=self.holdout,
         )
+
+    @cached_property
+    def _forced(self) -> tuple[Forced, ...]:
+        """Versions that some units are served whatever the split says."""
+        return tuple(
+            Forced(each.when.rule(), each.version)
+            for each in self.intent.forced
+            if not self._is_recalled(each.version)
+        )
+
+    def _is_recalled(self, version: str) -> bool:
+        """Whether a version was rolled back for harm; then not even a forced rule serves it."""
+        return self.state is not None and self.state.marks_bad(version) and not self.intent.force
 
     def _preview(self) -> tuple[Forced, ...]:
         """Who meets the environment that becomes active, before it does."""

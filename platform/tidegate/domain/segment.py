@@ -37,6 +37,23 @@ def segment_path(segment: str) -> str:
     return f"segments/{segment}.yaml"
 
 
+def compile_what_can_be(
+    segments: Mapping[str, Segment],
+) -> tuple[dict[str, Matcher], dict[str, str]]:
+    """Matchers of the segments that can be compiled, and why the others cannot.
+
+    One broken segment must not take the others with it: what does not name it goes on.
+    """
+    rest, problems = {name: each.rule() for name, each in segments.items()}, dict[str, str]()
+    while True:
+        try:
+            return evaluated.compile_segments(rest), problems
+        except InvalidSegment as error:
+            path = segment_path(error.segment)
+            problems[path.removesuffix(".yaml")] = f"{path}: {error.problem}"
+            del rest[error.segment]
+
+
 def compile_segments(segments: Mapping[str, Segment]) -> dict[str, Matcher]:
     """One matcher for each segment of the manifest, by its name.
 

@@ -15,7 +15,6 @@ from typing import Any
 import msgspec
 
 from tidegate.domain.errors import (
-    EventStoreUnavailable,
     IngestOverloaded,
     InvalidEvent,
     InvalidManifest,
@@ -130,7 +129,8 @@ class EventWriter:
     def _write(self, group: list[_Waiting]) -> None:
         try:
             accepted = self._store.append([each.events for each in group], self._clock.now())
-        except EventStoreUnavailable as error:
+        except Exception as error:
+            # Whatever it is: the writer must outlive it, and who waits must be told.
             log.exception("nothing was stored")
             for each in group:
                 each.written.set_exception(error)

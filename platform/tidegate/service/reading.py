@@ -22,7 +22,7 @@ from tidegate.domain.metrics import Metrics
 from tidegate.domain.orders import RolloutOrders
 from tidegate.domain.policy import Policy, policy_of
 from tidegate.domain.release import Release
-from tidegate.domain.segment import Segment, compile_segments, segment_path
+from tidegate.domain.segment import Segment, compile_what_can_be, segment_path
 from tidegate.domain.state import ReleaseState
 from tidegate.domain.traffic import Traffic, traffic_of
 from tidegate.domain.version_diff import diff, is_forward_only
@@ -47,7 +47,7 @@ class ManifestReader:
         self._repository = repository
         self.environment = environment
         self._documents: OrderedDict[tuple[str, str, str], msgspec.Struct] = OrderedDict()
-        self._segments: tuple[str, Segments] = ("", {})
+        self._segments: tuple[str, Segments, dict[str, str]] = ("", {}, {})
         self._lock = threading.Lock()
 
     def agents(self, commit: str) -> list[str]:
@@ -74,7 +74,7 @@ class ManifestReader:
         traffic = traffic_of(intent, state, attempt, self._version_at(before, intent_path))
         versions = self._versions(commit, agent, _versions_of(intent, state, traffic))
         policy = policy_of(self.environment, intent, metrics, installation.budgets)
-        return Release(
+        found = Release(
             environment=self.environment,
             agent=agent,
             commit=commit,
@@ -92,6 +92,8 @@ class ManifestReader:
             layer=_layer(intent_path, intent, installation),
             segments=self.segments(commit),
         )
+        _check_placing(intent_path, found)
+        return found
 
     def flag(self, flag: str, commit: str) -> CompiledFlag:
         """A feature flag.
@@ -108,20 +110,31 @@ class ManifestReader:
         return compile_flag(path, document, self.segments(commit), holdout)
 
     def segments(self, commit: str) -> Segments:
-        """Matchers of all segments.
+        """Matchers of the segments that can be read; the others are missing to who names them."""
+        return self._segments_at(commit)[0]
 
-        Raises:
-            InvalidManifest: a segment cannot be read.
-        """
-        known, compiled = self._segments
+    def segment_problems(self, commit: str) -> dict[str, str]:
+        """Why a segment cannot be read, by its path without the suffix."""
+        return self._segments_at(commit)[1]
+
+    def _segments_at(self, commit: str) -> tuple[Segments, dict[str, str]]:
+        known, compiled, problems = self._segments
         if known != commit:
-            documents = {
-                name: self._required(commit, segment_path(name), Segment)
-                for name in self._stems(commit, "segments")
-            }
-            compiled = compile_segments(documents)
-            self._segments = (commit, compiled)
-        return compiled
+            documents, problems = self._readable_segments(commit)
+            compiled, broken = compile_what_can_be(documents)
+            problems |= broken
+            self._segments = (commit, compiled, problems)
+        return compiled, problems
+
+    def _readable_segments(self, commit: str) -> tuple[dict[str, Segment], dict[str, str]]:
+        documents: dict[str, Segment] = {}
+        problems: dict[str, str] = {}
+        for name in self._stems(commit, "segments"):
+            try:
+                documents[name] = self._required(commit, segment_path(name), Segment)
+            except InvalidManifest as error:
+                problems[f"segments/{name}"] = str(error)
+        return documents, problems
 
     def deploy_of(self, release: Release) -> Deploy:
         """The commit that began a release's attempt, and the INTENT to go back to.
@@ -140,8 +153,8 @@ class ManifestReader:
             raise InvalidManifest(
                 path, f"{info.commit[:12]} created it; there is nothing to revert to"
             )
-        elsewhere = (content for content, named in earlier if _leads_from(release, named))
-        before = next(elsewhere, earlier[0][0])
+        ways = (content for content, named in earlier if self._leads_from(release, named))
+        before = next(ways, earlier[0][0])
         return Deploy(commit=info.commit, subject=info.subject, intent_before=before)
 
     def is_superseded(self, release: Release, commit: str) -> bool:
@@ -165,6 +178,13 @@ class ManifestReader:
             except UnknownCommit:
                 return  # it was not there before
             parent = self._repository.info(changed).parent
+
+    def _leads_from(self, release: Release, named: frozenset[str] | None) -> bool:
+        """Whether an INTENT that names these versions, if it can be read, is a way back."""
+        if named is None or release.intent.version in named:
+            return False
+        paths = (files.version_path(release.agent, each) for each in named)
+        return all(self._repository.blob(release.commit, path) is not None for path in paths)
 
     def _named_at(self, commit: str, path: str) -> frozenset[str] | None:
         """The versions that INTENT names at a commit; None if it is not there, or unreadable."""
@@ -275,13 +295,20 @@ def _versions_of(
     return (traffic.baseline, traffic.candidate, *before, *forced, *arms)
 
 
-def _leads_from(release: Release, named: frozenset[str] | None) -> bool:
-    """Whether an INTENT that names these versions is a way back from a release."""
-    return named is not None and release.intent.version not in named
-
-
 def _layer(path: str, intent: AgentRelease, installation: Installation) -> Slice | None:
     plan = intent.strategy.ab
     if plan is None or plan.layer is None:
         return None
     return layer_slice(path, plan.layer, installation.layers)
+
+
+def _check_placing(path: str, release: Release) -> None:
+    """Units can be placed: segments are there, and salts differ; better to know before one asks.
+
+    Raises:
+        InvalidManifest: so it is not.
+    """
+    try:
+        release.place("")
+    except ValueError as error:
+        raise InvalidManifest(path, str(error)) from error

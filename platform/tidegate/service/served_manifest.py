@@ -148,6 +148,7 @@ class ServedManifest:
 
     def _load(self, commit: str, *, head: str, problems: dict[str, str]) -> Snapshot:
         releases: dict[str, Release] = {}
+        problems |= self.reader.segment_problems(commit)
         overrides = self._control.open_overrides().values()
         for agent in self.reader.agents(commit):
             release = self._readable(agent, commit, problems, self._release)

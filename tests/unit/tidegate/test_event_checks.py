@@ -124,6 +124,25 @@ def test_exposure_outside_a_rollout_has_no_arm(make_release: Make) -> None:
 
 @pytest.mark.parametrize("kind", ["safety", "tool_call", "score"])
 def test_report_is_not_attributed_when_it_arrives(make_release: Make, kind: str) -> None:
-    stored = attribute(check(GOOD | {"kind": kind}), make_release())
+    stored = attribute(check(GOOD | {"kind": kind, "value": 1.0}), make_release())
     assert (stored.arm, stored.rollout, stored.step, stored.share_ppm) == (None,) * 4
     assert stored.environment == "production"
+
+
+@pytest.mark.parametrize(
+    "ts",
+    [
+        pytest.param("0001-01-01T00:00:00+14:00", id="before the calendar begins in UTC"),
+        pytest.param("9999-12-31T23:59:59-14:00", id="after the calendar ends in UTC"),
+        pytest.param("1969-12-31T23:59:59Z", id="before 1970"),
+    ],
+)
+def test_an_instant_that_cannot_be_stored_is_refused(ts: str) -> None:
+    with pytest.raises(InvalidEvent, match="ts"):
+        check(GOOD | {"ts": ts})
+
+
+@pytest.mark.parametrize("value", [None, float("nan"), float("inf")])
+def test_a_score_without_a_finite_value_is_refused(value: float | None) -> None:
+    with pytest.raises(InvalidEvent, match="score"):
+        check(GOOD | {"kind": "score", "name": "quality", "value": value})
