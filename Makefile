@@ -19,7 +19,7 @@ run: $(VENV)/runtime  ## service, engine and dashboard on the demo's data, until
 	$(BIN)/tidegate run --data-dir $(DEMO_DIR)
 
 test: $(VENV)/development browser  ## all tests but the long ones
-	$(BIN)/python -m pytest -m "not validation"
+	$(BIN)/python -m pytest -m "not validation" -n 2 --dist loadfile
 
 check: $(VENV)/development  ## lint, format, types and layers
 	$(BIN)/ruff check .

@@ -211,3 +211,42 @@ def test_goals_of_other_kinds_find_their_winner(world: World, goal: str, better:
         if world.release.traffic.phase is Phase.COMPLETED:
             break
     assert world.release.version("anyone") == "v3"
+
+
+def test_an_edit_after_a_promoted_winner_does_not_bring_the_loser_back(
+    experiment: World,
+) -> None:
+    for batch in range(4):
+        _run(experiment, f"b{batch}-", 3000, {"v1": 0.5, "v2": 0.5, "v3": 0.65})
+        experiment.turn()
+    assert experiment.release.version("anyone") == "v3"
+    edited = _intent() + "# the winner is live\n"
+    experiment.person("editor").commit(INTENT, edited, "A comment")
+    experiment.turn()
+    assert experiment.release.version("anyone") == "v3"
+    assert "v3 is" in experiment.release.traffic.reason
+
+
+def test_a_wish_to_go_back_to_the_control_is_served_although_a_winner_is_live(
+    experiment: World,
+) -> None:
+    for batch in range(4):
+        _run(experiment, f"b{batch}-", 3000, {"v1": 0.5, "v2": 0.5, "v3": 0.65})
+        experiment.turn()
+    experiment.engineer.deploy("v3")
+    experiment.turn()
+    assert experiment.release.version("anyone") == "v3"
+    experiment.engineer.deploy("v1")
+    experiment.engine.refresh()
+    assert experiment.release.version("anyone") == "v1"
+
+
+def test_the_goal_of_an_experiment_is_watched_although_the_metrics_do_not_name_it(
+    world: World,
+) -> None:
+    world.engineer.add_version("v3")
+    goal = "{name: solved, kind: ratio, per: calls}"
+    text = _intent().replace("{name: goal, minimumEffect: 0.02}", goal)
+    world.person().commit(INTENT, text, "Compare")
+    world.turn()
+    assert {"solved", "calls", "error"} <= set(world.release.watched)

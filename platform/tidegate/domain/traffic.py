@@ -69,7 +69,9 @@ def traffic_of(
         return Traffic(baseline=state.stable, phase=Phase.DEGRADED, reason=reason)
     in_window = intent.version in (state.stable, *state.window) and not is_bad
     if intent.strategy.ab is not None:
-        return _traffic_before_experiment(intent, intent.version if in_window else state.stable)
+        # Who edits an experiment that is over does not thereby ask for the version that lost it.
+        back = in_window and intent.version != previous
+        return _traffic_before_experiment(intent, intent.version if back else state.stable)
     if in_window:
         reason = f"{intent.version} is in the rollback window and is served at once"
         return Traffic(baseline=intent.version, phase=Phase.HEALTHY, reason=reason)

@@ -166,7 +166,20 @@ def check_batch(lines: Sequence[Any], manifest: ServedManifest) -> CheckedBatch:
                 warnings.append(Rejection(index, _uncounted(event, release)))
         except (InvalidEvent, UnknownAgent, UnknownCommit, InvalidManifest) as error:
             rejections.append(Rejection(index, str(error)))
-    return CheckedBatch(events=events, rejections=rejections, warnings=warnings)
+    return CheckedBatch(events=events, rejections=rejections, warnings=_folded(warnings))
+
+
+def _folded(warnings: list[Rejection]) -> list[Rejection]:
+    """One warning for each reason, at the first line that it is about."""
+    first: dict[str, int] = {}
+    lines: Counter[str] = Counter()
+    for each in warnings:
+        first.setdefault(each.reason, each.index)
+        lines[each.reason] += 1
+    return [
+        Rejection(index, reason if lines[reason] == 1 else f"{reason} ({lines[reason]} lines)")
+        for reason, index in first.items()
+    ]
 
 
 def _uncounted(event: Event, release: Release) -> str:

@@ -84,7 +84,7 @@ class ManifestReader:
             state=state,
             traffic=traffic,
             policy=self._with_memory(policy, traffic, versions, commit),
-            watched=metrics.watched,
+            watched=_watched(metrics, intent),
             window_s=metrics.window_s,
             versions=versions,
             orders=self._orders(commit, agent, attempt),
@@ -312,3 +312,12 @@ def _check_placing(path: str, release: Release) -> None:
         release.place("")
     except ValueError as error:
         raise InvalidManifest(path, str(error)) from error
+
+
+def _watched(metrics: Metrics, intent: AgentRelease) -> tuple[str, ...]:
+    """Names that are counted: what the agent's metrics name, and what an experiment is about."""
+    plan = intent.strategy.ab
+    if plan is None:
+        return metrics.watched
+    goal = (plan.goal.name, *((plan.goal.per,) if plan.goal.per is not None else ()))
+    return tuple(dict.fromkeys((*metrics.watched, *goal)))
