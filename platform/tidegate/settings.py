@@ -1,6 +1,7 @@
 """How a service process is set up; read once, at start."""
 
-from dataclasses import dataclass
+import os
+from dataclasses import dataclass, field
 from pathlib import Path
 
 
@@ -17,6 +18,7 @@ class Settings:
         port: port to listen on.
         poll_s: seconds between fetches of the manifest repository.
         control_url: SQLAlchemy address of the control database; SQLite in data_dir if not given.
+        webhook_secret: what a git host must know to announce a push; None lets anyone do so.
     """
 
     data_dir: Path
@@ -27,6 +29,7 @@ class Settings:
     port: int = 8080
     poll_s: float = 2.0
     control_url: str | None = None
+    webhook_secret: str | None = field(default=None, repr=False)
 
     @property
     def events_path(self) -> Path:
@@ -42,3 +45,11 @@ class Settings:
     def control_address(self) -> str:
         """SQLAlchemy address of the control database."""
         return self.control_url or f"sqlite:///{(self.data_dir / 'control.db').absolute()}"
+
+
+def webhook_secret() -> str | None:
+    """The secret in the environment; as an option, everyone on the machine could read it.
+
+    An empty one is none: it would let in whoever tries the empty one.
+    """
+    return os.environ.get("TIDEGATE_WEBHOOK_SECRET") or None

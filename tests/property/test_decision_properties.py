@@ -1,16 +1,13 @@
 """`decide` on arbitrary evidence: total, deterministic, never forward over harm."""
 
 import math
-from datetime import UTC, datetime
 
 from hypothesis import Phase, assume, given, settings
-from hypothesis import strategies as st
 
 from anytime import IncidentStratum, OutcomeStratum, safe_logrank, two_proportions
-from tidegate.domain.canary import Pause, Step
+from decision_inputs import arbitrary, healthy
 from tidegate.domain.decision import Verdict, decide
-from tidegate.domain.evidence import ArmCounts, Clock, Evidence, StageCounts
-from tidegate.domain.installation import Budgets
+from tidegate.domain.evidence import Clock, Evidence
 from tidegate.domain.metrics import Guardrail
 from tidegate.domain.policy import Policy
 from tidegate.domain.record import DecisionRecord, from_json, to_json
@@ -18,111 +15,7 @@ from tidegate.domain.split import log_e_srm
 from tidegate_sdk import PARTS
 
 FORWARD = {Verdict.ADVANCE, Verdict.PROMOTE}
-NAMES = ["error", "prompt_injection", "resolved", "vanished"]
-UNIT = st.floats(0.001, 0.999)
-INSTANTS = st.datetimes(datetime(2020, 1, 1), datetime(2040, 1, 1), timezones=st.just(UTC))  # noqa: DTZ001
-CLOCKS = st.builds(Clock, now=INSTANTS, step_started=INSTANTS)
-BUDGETS = st.builds(Budgets, false_rollback=UNIT, false_promote=UNIT)
-
-
-@st.composite
-def _guardrails(draw: st.DrawFn) -> tuple[Guardrail, ...]:
-    names = draw(st.lists(st.sampled_from(NAMES), min_size=1, unique=True))
-    made = []
-    for name in names:
-        kind = "outcome" if name == "resolved" else "incident"
-        margins = st.floats(0.01, 0.9) if kind == "outcome" else st.floats(1.01, 20.0)
-        made.append(
-            Guardrail(
-                name=name,
-                kind=kind,  # type: ignore[arg-type]
-                weight=draw(st.floats(0.01, 100.0)),
-                margin=draw(st.none() | margins),
-            )
-        )
-    return tuple(made)
-
-
-@st.composite
-def _steps(draw: st.DrawFn) -> tuple[Step, ...]:
-    shares = sorted(draw(st.sets(st.integers(1, PARTS - 1), min_size=1, max_size=5)))
-    return tuple(
-        Step(
-            set_weight=share,
-            min_units=draw(st.integers(0, 2000)),
-            pause=draw(st.none() | st.builds(Pause, duration=st.sampled_from(["10s", "1d"]))),
-            certify=draw(st.booleans()),
-        )
-        for share in [*shares, PARTS]
-    )
-
-
-POLICIES = st.builds(Policy, budgets=BUDGETS, guardrails=_guardrails(), steps=_steps())
-COUNTS = st.integers(0, 40) | st.integers(0, 10**9)
-UNIT_COUNTS = st.integers(0, 5000) | st.integers(0, 10**9)
-BY_NAME = st.fixed_dictionaries({}, optional=dict.fromkeys([*NAMES, "unheard_of"], COUNTS))
-# Any counts at all, also those that cannot be, such as more incidents than units.
-ARMS = st.builds(
-    ArmCounts,
-    units=UNIT_COUNTS,
-    matured=UNIT_COUNTS,
-    incidents=BY_NAME,
-    successes=BY_NAME,
-    failures=BY_NAME,
-)
-STAGES = st.builds(
-    StageCounts,
-    step=st.integers(0, 6),
-    share_ppm=st.integers(0, PARTS),
-    baseline=ARMS,
-    candidate=ARMS,
-)
-
-
-@st.composite
-def _evidence(draw: st.DrawFn, steps: int, *, beyond: int = 0) -> Evidence:
-    """Evidence in any step before the last, or up to `beyond` steps after that."""
-    return Evidence(
-        step=draw(st.integers(0, max(0, steps - 2 + beyond))),
-        paused=draw(st.booleans()),
-        seq=draw(st.integers(0, 2**63 - 1)),
-        stages=tuple(draw(st.lists(STAGES, max_size=3))),
-    )
-
-
-@st.composite
-def _healthy(draw: st.DrawFn) -> tuple[Policy, Evidence, Clock]:
-    """A case in which much speaks for going forward: the rare one among arbitrary evidence."""
-    policy = draw(POLICIES)
-    step = draw(st.integers(0, len(policy.steps) - 2))
-    share = policy.steps[step].share_ppm
-    units = draw(st.sampled_from([1000, 2000, 200_000, 10_000_000]))
-    on_candidate = units * share // PARTS
-    arms = {}
-    for arm, count in (("baseline", units - on_candidate), ("candidate", on_candidate)):
-        won = count * 9 // 10
-        incidents = draw(st.integers(0, 3))
-        arms[arm] = ArmCounts(
-            units=count,
-            newcomers=count,
-            matured=count,
-            incidents=dict.fromkeys(NAMES, incidents),
-            successes={"resolved": won},
-            failures={"resolved": count - won},
-        )
-    stage = StageCounts(step=step, share_ppm=share, **arms)
-    evidence = Evidence(step=step, paused=False, seq=1, stages=(stage,))
-    started = datetime(2026, 1, 1, tzinfo=UTC)
-    return policy, evidence, Clock(now=started.replace(month=2), step_started=started)
-
-
-@st.composite
-def _arbitrary(draw: st.DrawFn, *, beyond: int = 0) -> tuple[Policy, Evidence, Clock]:
-    policy = draw(POLICIES)
-    return policy, draw(_evidence(len(policy.steps), beyond=beyond)), draw(CLOCKS)
-
-
-CASES = _arbitrary() | _healthy()
+CASES = arbitrary() | healthy()
 
 
 @given(CASES)
@@ -136,7 +29,7 @@ def test_decide_on_any_evidence_gives_a_decision_with_its_grounds(
 
 
 @settings(phases=[Phase.generate])
-@given(_arbitrary(beyond=3))
+@given(arbitrary(beyond=3))
 def test_decide_in_any_step_whatsoever_never_raises(case: tuple[Policy, Evidence, Clock]) -> None:
     """Also at the last step, and where INTENT has lost the step that STATE stands at."""
     assert decide(*case).verdict in Verdict
@@ -178,7 +71,7 @@ def test_decide_rolls_back_only_for_a_harmed_guardrail(
 
 
 @settings(max_examples=200)
-@given(_healthy())
+@given(healthy())
 def test_decide_goes_forward_only_if_every_condition_of_the_step_is_met(
     case: tuple[Policy, Evidence, Clock],
 ) -> None:

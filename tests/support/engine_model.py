@@ -1,7 +1,7 @@
-"""What an engine must do with a history, in plain words of Python; nothing of the product is used."""
+"""What an engine must do with a history, in plain words; nothing of the product is used."""
 
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 from serving_model import AGENTS, STEPS, History, Orders, Served, State
@@ -58,17 +58,21 @@ class EngineModel:
             self.seen = self._history.head
         self._read()
 
-    def turn(self, overtaken: Callable[[], None] | None = None) -> None:
-        """Fetch, then decide once about every agent; others may be quicker to push once."""
+    def turning(self) -> Iterator[None]:
+        """Fetch, then decide once about every agent; stops before the first push.
+
+        If others have pushed meanwhile, it goes on by deciding again.
+        """
         self.fetch()
+        is_first = True
         for agent in AGENTS:
             for _ in range(_TRIES):
                 write = self._due(agent)
                 if write is None or not self.reachable:
                     break
-                if overtaken is not None:
-                    act, overtaken = overtaken, None
-                    act()
+                if is_first:
+                    is_first = False
+                    yield
                     if self._history.head != self.seen:
                         self.fetch()
                         continue

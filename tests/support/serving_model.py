@@ -118,9 +118,7 @@ class History:
         given_up = self.commits[attempt].intents[agent].version
         before = [self.commits[at].intents[agent] for at in range(attempt - 1, -1, -1)]
         leads_away = (
-            each
-            for each in before
-            if each.parses and each.version not in (given_up, MISSING)
+            each for each in before if each.parses and each.version not in (given_up, MISSING)
         )
         return next(leads_away, before[0])
 

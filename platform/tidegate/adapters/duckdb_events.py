@@ -129,7 +129,7 @@ class DuckDBEvents:
         return found.replace(tzinfo=UTC) if found is not None else None
 
     def course(self, rollout: str) -> tuple[Happening, ...]:
-        """When units came and incidents arrived; see `service.recorded_rollout`."""
+        """When units came and reported; see `service.recorded_rollout`."""
         self._rollups.catch_up(self.last_seq())
         return course_of(self._connection.cursor(), rollout)
 

@@ -2,7 +2,9 @@
 
 import os
 import subprocess
+from collections.abc import Sequence
 from pathlib import Path
+from sys import intern
 
 from tidegate.domain.errors import HeadMoved, RemoteUnreachable, RepositoryError
 
@@ -60,6 +62,34 @@ def push(folder: Path, branch: str, *, commit: str, expected: str | None) -> Non
         facts = (refusal[1:].strip(), *_remote_words(completed.stderr))
         raise RepositoryError(f"the remote refused the push to {branch}: {'; '.join(facts)}")
     raise HeadMoved(f"{branch} is no longer at {expected}; someone pushed first")
+
+
+def changed_paths(folder: Path, commits: Sequence[tuple[str, str | None]]) -> list[tuple[str, ...]]:
+    """The paths whose content differs between each commit and its parent.
+
+    Args:
+        folder: the repository.
+        commits: pairs of a commit and its parent; None for one that has none.
+
+    Raises:
+        RepositoryError: git failed.
+    """
+    pairs = "".join(f"{commit} {parent or ''}".rstrip() + "\n" for commit, parent in commits)
+    arguments = ("--stdin", "-r", "-z", "--root", "--raw", "--no-renames")
+    completed = _completed(folder, "diff-tree", *arguments, given=pairs)
+    if completed.returncode != 0:
+        raise RepositoryError(f"git diff-tree: {_last_words(completed.stderr)}")
+    found: dict[str, list[str]] = {commit: [] for commit, _ in commits}
+    paths: list[str] = []
+    tokens = iter(completed.stdout.split("\0")[:-1])
+    for token in tokens:
+        if not token.startswith(":"):
+            paths = found[token]
+            continue
+        path, (before, after) = next(tokens), token.split(" ")[2:4]
+        if before != after:  # its mode alone may have changed
+            paths.append(intern(path))
+    return [tuple(found[commit]) for commit, _ in commits]
 
 
 def signs_commits(folder: Path) -> bool:

@@ -7,13 +7,21 @@ from pathlib import Path
 from urllib.parse import quote
 
 import pygit2
-from pygit2.enums import FileMode
+from pygit2.enums import FileMode, ObjectType
 
 from tidegate.adapters import git_command
+from tidegate.adapters.path_history import PathHistory
 from tidegate.domain.commits import CommitInfo, PlannedCommit
 from tidegate.domain.errors import RemoteUnreachable, RepositoryError, UnknownCommit
 
 AUTHOR = ("Tidegate", "engine@tidegate.invalid")
+_LARGEST_TREE = 1024 * 1024
+_OBJECT_CACHE = 32 * 1024 * 1024
+
+# libgit2 keeps no tree of more than 4 KiB unless told to: with a thousand agents it would decode
+# their folder anew for every file.
+pygit2.settings.cache_object_limit(ObjectType.TREE, _LARGEST_TREE)
+pygit2.settings.cache_max_size(_OBJECT_CACHE)
 
 
 class GitManifest:
@@ -39,7 +47,7 @@ class GitManifest:
         self._author = author
         self._lock = threading.RLock()
         self._repository = _open(folder, _address(remote))
-        self._last_changes: dict[tuple[str, str], str] = {}
+        self._history = PathHistory(self._folder, self._first_parent)
 
     def fetch(self) -> None:
         """Bring the remote's head here; see the port.
@@ -80,17 +88,15 @@ class GitManifest:
     def last_change(self, commit: str, path: str) -> str:
         """The last first-parent commit that changed a path."""
         with self._lock:
-            walked = []
-            for each in self._first_parents(commit):
-                known = self._last_changes.get((str(each.id), path))
-                walked.append(str(each.id))
-                if known is not None or self._changes(each, path):
-                    found = known or str(each.id)
-                    break
-            else:
-                raise UnknownCommit(commit)
-            self._last_changes[walked[0], path] = found
-            return found
+            found = self._history.last_change(self._full(commit), path)
+        if found is None:
+            raise UnknownCommit(commit)
+        return found
+
+    def changed(self, commit: str, ancestor: str) -> frozenset[str] | None:
+        """Paths that first-parent commits after `ancestor` changed; see the port."""
+        with self._lock:
+            return self._history.changed(self._full(commit), ancestor)
 
     def info(self, commit: str) -> CommitInfo:
         """One commit as plain data."""
@@ -188,17 +194,19 @@ class GitManifest:
     def _entry(self, commit: str, path: str) -> pygit2.Object | None:
         return _entry_of(self._commit(commit), path)
 
+    def _full(self, commit: str) -> str:
+        """The whole id of a commit, which people may shorten."""
+        return str(self._commit(commit).id)
+
+    def _first_parent(self, commit: str) -> str | None:
+        parents = self._commit(commit).parent_ids
+        return str(parents[0]) if parents else None
+
     def _first_parents(self, commit: str) -> Iterator[pygit2.Commit]:
         current: pygit2.Commit | None = self._commit(commit)
         while current is not None:
             yield current
             current = current.parents[0] if current.parents else None
-
-    @staticmethod
-    def _changes(commit: pygit2.Commit, path: str) -> bool:
-        here = _entry_of(commit, path)
-        before = _entry_of(commit.parents[0], path) if commit.parents else None
-        return (here.id if here else None) != (before.id if before else None)
 
 
 def _open(folder: Path, remote: str) -> pygit2.Repository:

@@ -7,7 +7,15 @@ from fastapi import FastAPI
 from starlette.concurrency import run_in_threadpool
 
 from tidegate.api import errors
-from tidegate.api.routes import assignments, events, flags, operations, rollouts, verification
+from tidegate.api.routes import (
+    assignments,
+    events,
+    flags,
+    operations,
+    rollouts,
+    verification,
+    webhooks,
+)
 from tidegate.bootstrap import Service
 
 _DESCRIPTION = "Which version of an agent a unit gets, what happened to it, and what was decided."
@@ -25,6 +33,6 @@ def create_app(service: Service) -> FastAPI:
     app = FastAPI(title="Tidegate", description=_DESCRIPTION, version="1", lifespan=lifespan)
     app.state.service = service
     errors.install(app)
-    for routes in (assignments, flags, events, rollouts, verification, operations):
+    for routes in (assignments, flags, events, rollouts, verification, webhooks, operations):
         app.include_router(routes.router)
     return app

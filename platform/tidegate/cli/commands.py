@@ -12,7 +12,7 @@ from tidegate.cli.planning import plan_command
 from tidegate.cli.replay import replay_command
 from tidegate.cli.simulation import simulate_command
 from tidegate.cli.verification import verify_command
-from tidegate.settings import Settings
+from tidegate.settings import Settings, webhook_secret
 
 _LOG_FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 
@@ -50,7 +50,11 @@ def serve(
     branch: str,
     poll_s: float,
 ) -> None:
-    """Run the service alone: assignments, events, and the engine that decides."""
+    """Run the service alone: assignments, events, and the engine that decides.
+
+    A git host that calls POST /v1/hooks/manifest after a push need not be polled for it. If
+    TIDEGATE_WEBHOOK_SECRET is set in the environment, it must know that secret.
+    """
     logging.basicConfig(level=logging.INFO, format=_LOG_FORMAT)
     logging.getLogger("alembic").setLevel(logging.WARNING)
     settings = Settings(
@@ -61,6 +65,7 @@ def serve(
         environment=environment,
         branch=branch,
         poll_s=poll_s,
+        webhook_secret=webhook_secret(),
     )
     _serve(settings)
 

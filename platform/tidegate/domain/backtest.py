@@ -1,7 +1,7 @@
 """A recorded rollout under another policy: what it would have decided, and when."""
 
 from datetime import datetime
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import msgspec
 
@@ -21,17 +21,17 @@ ENDS = (Verdict.ROLL_BACK, Verdict.FREEZE, Verdict.PROMOTE)
 
 
 class Happening(NamedTuple):
-    """One event of a rollout that is worth a look.
+    """One event of a rollout that counts.
 
     Attributes:
         seq: its sequence number.
         at: when it arrived.
-        is_incident: whether it is a unit's first incident of a kind, else a unit's exposure.
+        kind: a unit's exposure in a stage, its first incident of a kind, or its first outcome.
     """
 
     seq: int
     at: datetime
-    is_incident: bool
+    kind: Literal["exposure", "safety", "outcome"]
 
 
 class ReplayPolicy(Document, frozen=True, kw_only=True, tag_field="kind", tag="ReplayPolicy"):

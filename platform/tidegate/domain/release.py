@@ -134,6 +134,12 @@ class Release(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         )
         return msgspec.structs.replace(self, traffic=traffic)
 
+    def at(self, commit: str) -> "Release":
+        """The same release at another commit, between which and its own nothing of it changed."""
+        moved = msgspec.structs.replace(self, commit=commit)
+        vars(moved).update(vars(self))  # what is compiled does not depend on the commit
+        return moved
+
     @cached_property
     def _enrolment(self) -> CompiledEnrolment:
         return CompiledEnrolment(self._plan(), self.segments)

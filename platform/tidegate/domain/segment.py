@@ -9,6 +9,8 @@ from tidegate_sdk import rules as evaluated
 from tidegate_sdk.predicates import Matcher
 from tidegate_sdk.rules import InvalidSegment
 
+SEGMENTS_FOLDER = "segments"
+
 
 class Segment(Document, frozen=True, kw_only=True, tag_field="kind", tag="Segment"):
     """`segments/<segment>.yaml`: a named audience. One of these is enough to belong to it.
@@ -34,7 +36,7 @@ class Segment(Document, frozen=True, kw_only=True, tag_field="kind", tag="Segmen
 
 def segment_path(segment: str) -> str:
     """Path of a segment."""
-    return f"segments/{segment}.yaml"
+    return f"{SEGMENTS_FOLDER}/{segment}.yaml"
 
 
 def compile_what_can_be(

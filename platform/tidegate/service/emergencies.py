@@ -1,5 +1,7 @@
 """Overrides: rollbacks that are in force before git knows of them."""
 
+import threading
+
 from tidegate.domain.decision import Verdict
 from tidegate.domain.emergency import stops
 from tidegate.domain.errors import InvalidManifest
@@ -34,6 +36,13 @@ class Emergencies:
         self._manifest = manifest
         self._control = control
         self._decider = decider
+        self._open: dict[str, Override] = {}
+        self._reading = threading.Lock()  # or else an older reading could replace a newer one
+
+    def read_journal(self) -> None:
+        """Learn which overrides are open, also of other processes: once a turn is often enough."""
+        with self._reading:
+            self._open = self._control.open_overrides()
 
     def declare(self, release: Release, record: DecisionRecord) -> None:
         """Stop the harm before anything that can fail: git comes second."""
@@ -45,14 +54,14 @@ class Emergencies:
         )
         is_new = override.rollout not in self._control.open_overrides()
         self._control.add_override(override)
+        self.read_journal()
         self._manifest.halt(release.agent, record.decision.reason)
         if is_new:
             self._repository.remember(_kept(override), release.commit)
 
     def of(self, release: Release) -> Override | None:
         """The override that stops a release, if one does."""
-        overrides = self._control.open_overrides().values()
-        return next((each for each in overrides if stops(each, release)), None)
+        return next((each for each in self._open.values() if stops(each, release)), None)
 
     def owed(self, release: Release, override: Override) -> DecisionRecord | None:
         """The rollback that is in force, as long as git does not have it.
@@ -77,14 +86,12 @@ class Emergencies:
 
     def settle(self, snapshot: Snapshot) -> None:
         """Close what git has caught up with: it is recorded, or another attempt is served."""
-        over = [
-            each.rollout
-            for each in self._control.open_overrides().values()
-            if self._is_over(each, snapshot)
-        ]
+        self.read_journal()
+        over = [each.rollout for each in self._open.values() if self._is_over(each, snapshot)]
         for rollout in over:
             self._control.settle_override(rollout)
         if over:
+            self.read_journal()
             self._manifest.reload()  # which knew them as open
 
     def _is_over(self, override: Override, snapshot: Snapshot) -> bool:

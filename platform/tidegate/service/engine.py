@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from tidegate.domain.commit_limit import may_write
 from tidegate.domain.decision import Verdict
 from tidegate.domain.errors import HeadMoved, InvalidManifest, RemoteUnreachable, RepositoryError
+from tidegate.domain.evidence import Evidence
 from tidegate.domain.read_back import read_back_problem
 from tidegate.domain.record import DecisionRecord
 from tidegate.domain.recording import needs_settling, settle_of, start_of
@@ -96,7 +97,7 @@ class Engine:
     def look(self) -> None:
         """Look once at every release, and act where a decision is due."""
         failed = False
-        for agent in sorted(self._manifest.current.releases):
+        for agent in self._agents():
             try:
                 self._attend(agent)
             except RepositoryError as error:
@@ -112,11 +113,17 @@ class Engine:
 
     def guard(self) -> None:
         """Stop harm, and nothing else: for another thread, while git keeps the engine waiting."""
-        for agent in sorted(self._manifest.current.releases):
+        for agent in self._agents():
             try:
                 self._decide(agent)
             except Exception:
                 log.exception("%s: the look failed; the next one tries again", agent)
+
+    def _agents(self) -> list[str]:
+        """Whom to look at in this turn. The journal is read once for all of them."""
+        with self._deciding:
+            self._emergencies.read_journal()
+        return sorted(self._manifest.current.releases)
 
     def _attend(self, agent: str) -> None:
         for _ in range(_TRIES):
@@ -201,7 +208,9 @@ class Engine:
         self._reload()
         guardrail = record.decision.guardrail
         if guardrail is not None:
-            began = self._events.first_harm(record.rollout, guardrail, record.evidence.seq)
+            began = None  # after a promotion: what came in its ramp was no harm
+            if isinstance(record.evidence, Evidence):
+                began = self._events.first_harm(record.rollout, guardrail, record.evidence.seq)
             for commit in published:
                 self._control.note_push(commit, pushed_at, began)
 
@@ -252,7 +261,7 @@ class EngineLoop:
 
     Args:
         engine: what to run.
-        poll_s: seconds between fetches of the manifest repository.
+        poll_s: seconds between fetches of the manifest repository at most.
         rest_s: seconds between looks at least, so that a look takes in many events.
     """
 
@@ -261,6 +270,7 @@ class EngineLoop:
         self._poll_s = poll_s
         self._rest_s = rest_s
         self._events_came = threading.Event()
+        self._fetch_is_due = threading.Event()
         self._stopping = threading.Event()
         self._threads = [
             threading.Thread(target=run, name=name, daemon=True)
@@ -283,10 +293,16 @@ class EngineLoop:
         """Say that new events are stored."""
         self._events_came.set()
 
+    def fetch(self) -> None:
+        """Say that the remote has something new; while a fetch is under way, one more follows."""
+        self._fetch_is_due.set()
+        self._events_came.set()
+
     def _run(self) -> None:
         fetch_at = time.monotonic()
         while not self._stopping.is_set():
-            if time.monotonic() >= fetch_at:
+            if self._fetch_is_due.is_set() or time.monotonic() >= fetch_at:
+                self._fetch_is_due.clear()  # before it begins: what is pushed from now on is news
                 self._try(self._engine.refresh)
                 fetch_at = time.monotonic() + self._poll_s
             self._try(self._engine.look)

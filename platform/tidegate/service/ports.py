@@ -47,6 +47,15 @@ class ManifestRepository(Protocol):
     def last_change(self, commit: str, path: str) -> str:
         """The last first-parent commit that changed a path, as seen from a commit."""
 
+    def changed(self, commit: str, ancestor: str) -> frozenset[str] | None:
+        """Paths that first-parent commits after `ancestor` up to `commit` changed.
+
+        One that was changed and changed back is among them.
+
+        Returns:
+            The paths; None if `ancestor` is not among the first parents of `commit`.
+        """
+
     def info(self, commit: str) -> CommitInfo:
         """One commit as plain data.
 

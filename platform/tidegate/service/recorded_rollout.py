@@ -29,7 +29,7 @@ class RecordedEvents(EventStore, Protocol):
     """An event log that can tell the course of a rollout."""
 
     def course(self, rollout: str) -> tuple[Happening, ...]:
-        """Each unit's exposure in each stage of a comparison, and its first incident of each kind.
+        """Each unit's exposure in each stage of a comparison, and its first report of each name.
 
         In order of arrival.
         """

@@ -4,7 +4,7 @@ What was served cannot be changed any more. The stages of the log stay as they w
 the other policy is asked, look by look, what it makes of them.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import NamedTuple
@@ -113,31 +113,31 @@ class Look(NamedTuple):
 
 
 def looks_of(
-    happenings: Iterable[Happening], decisions: Iterable[RecordedDecision], every: int
+    happenings: Sequence[Happening], decisions: Iterable[RecordedDecision], every: int
 ) -> list[Look]:
     """The looks of a replay, in the order of the log.
 
     Args:
-        happenings: exposures and incidents, in order.
+        happenings: the events that count, in order; the last is looked at if nothing is after it.
         decisions: decisions in fact; each was taken at a look, too.
         every: units between looks.
     """
     decided = [Look(each.evidence.seq, each.record.clock.now, each) for each in decisions]
     known = {(look.seq, look.at) for look in decided}
     others = [look for look in _along(happenings, every) if (look.seq, look.at) not in known]
-    return sorted((*others, *decided), key=lambda look: (look.seq, look.at))
+    looks = sorted((*others, *decided), key=lambda look: (look.seq, look.at))
+    if happenings and happenings[-1].seq > max((look.seq for look in looks), default=0):
+        looks.append(Look(happenings[-1].seq, happenings[-1].at))
+    return looks
 
 
-def _along(happenings: Iterable[Happening], every: int) -> Iterator[Look]:
-    """Every so many units, at each incident, and at the last event."""
+def _along(happenings: Sequence[Happening], every: int) -> Iterator[Look]:
+    """Every so many units, and at each incident."""
     units = 0
-    last: Happening | None = None
-    for last in happenings:
-        units += not last.is_incident
-        if last.is_incident or units % every == 0:
-            yield Look(last.seq, last.at)
-    if last is not None and not last.is_incident and units % every:
-        yield Look(last.seq, last.at)
+    for each in happenings:
+        units += each.kind == "exposure"
+        if each.kind == "safety" or (each.kind == "exposure" and units % every == 0):
+            yield Look(each.seq, each.at)
 
 
 @dataclass

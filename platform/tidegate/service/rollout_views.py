@@ -127,7 +127,7 @@ class RolloutViews:
         if course is None:
             raise UnknownRollout(rollout)
         current = self._current(course.decisions[0])
-        now = self._now(rollout, current.window_s if current is not None else 0)
+        now = self._now(rollout, current)
         view = self._view(course)
         record = self._last_record(course.decisions)
         policy, evidence = record.policy, now
@@ -171,10 +171,10 @@ class RolloutViews:
         look = looks[-1] if looks else None
         release = self._current(first)
         running = release if release is not None and release.in_rollout else None
+        end = course.ended_by or course.end
         phase = _END_OF.get(last.verdict) or (
-            release.traffic.phase.value if release is not None else "Superseded"
+            release.traffic.phase.value if release is not None else _phase_after(course)
         )
-        end = course.ended_by or (last if last.verdict in _END_OF else None)
         return RolloutView(
             id=first.rollout,
             agent=first.agent,
@@ -200,9 +200,14 @@ class RolloutViews:
         release = self._manifest.current.releases.get(decision.agent)
         return release if release is not None and release.rollout == decision.rollout else None
 
-    def _now(self, rollout: str, window_s: int) -> Evidence:
-        seq = self._events.last_seq()
-        stages = self._events.stages(rollout, seq, self._clock.now(), window_s)
+    def _now(self, rollout: str, current: Release | None) -> Evidence:
+        """What is known now; of a canary that runs, as the engine would see it."""
+        seq, now = self._events.last_seq(), self._clock.now()
+        state = None if current is None or not current.in_rollout else current.state
+        if current is not None and state is not None and current.intent.strategy.canary:
+            return self._gather.evidence(current, state, seq, now)
+        window_s = current.window_s if current is not None else 0
+        stages = self._events.stages(rollout, seq, now, window_s)
         return Evidence(step=0, paused=False, seq=seq, stages=stages)
 
     def _last_record(self, decisions: list[IndexedDecision]) -> DecisionRecord:
@@ -229,8 +234,13 @@ class _Course:
         return next((each for each in self.decisions if each.reverts is not None), None)
 
     @property
+    def end(self) -> IndexedDecision | None:
+        """The decision that ended it; an alarm may follow a promotion."""
+        return next((each for each in self.decisions[::-1] if each.verdict in _END_OF), None)
+
+    @property
     def has_ended(self) -> bool:
-        return self.ended_by is not None or self.decisions[-1].verdict in _END_OF
+        return self.ended_by is not None or self.end is not None
 
 
 def _courses(decisions: list[IndexedDecision]) -> dict[str, _Course]:
@@ -252,6 +262,11 @@ def _courses(decisions: list[IndexedDecision]) -> dict[str, _Course]:
         if decision.rule == "start":
             courses[decision.rollout] = running[agent] = _Course([decision])
     return courses
+
+
+def _phase_after(course: _Course) -> str:
+    """How a rollout stands that is not served any more."""
+    return "Superseded" if course.end is None else _END_OF[course.end.verdict]
 
 
 def _reason(course: _Course, look: Look | None) -> str:

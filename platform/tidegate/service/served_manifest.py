@@ -7,21 +7,19 @@ restarts; the reason shows. Everything here is read by many threads and replaced
 import logging
 import threading
 from collections import OrderedDict
-from collections.abc import Callable
-from typing import TypeVar
 
 import msgspec
 
 from tidegate.domain.emergency import stops
-from tidegate.domain.errors import InvalidManifest, UnknownAgent, UnknownCommit, UnknownFlag
+from tidegate.domain.errors import UnknownAgent, UnknownCommit, UnknownFlag
 from tidegate.domain.release import Release
+from tidegate.service.head_reading import HeadReader
 from tidegate.service.ports import ControlDatabase, ManifestRepository
 from tidegate.service.reading import ManifestReader
 from tidegate_sdk.flags import CompiledFlag
 
-R = TypeVar("R")
 log = logging.getLogger(__name__)
-_REMEMBERED_RELEASES = 1024
+_REMEMBERED_RELEASES = 16_384  # exposures may refer to a commit that is some commits old
 
 
 class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
@@ -59,6 +57,7 @@ class ServedManifest:
         self._control = control
         self.environment = environment
         self.reader = ManifestReader(repository, environment)
+        self._heads = HeadReader(repository, self.reader)
         self.current = Snapshot()
         self.remote_problem: str | None = None
         self._past: OrderedDict[tuple[str, str], Release] = OrderedDict()
@@ -89,12 +88,12 @@ class ServedManifest:
             remembered = self._past.get((agent, commit))
         if remembered is not None:
             return remembered
-        served = self.current.served
-        if served is None or not self._repository.descends(
-            served, self._repository.info(commit).commit
-        ):
+        served, full = self.current.served, self._repository.info(commit).commit
+        if served is None or not self._repository.descends(served, full):
             raise UnknownCommit(commit)
-        return self._remember(self.reader.release(agent, commit))
+        found = self.reader.release(agent, full)
+        self._remember(found)
+        return found
 
     def flag(self, flag: str) -> CompiledFlag:
         """A feature flag.
@@ -114,7 +113,7 @@ class ServedManifest:
             head, before = self._repository.head(), self.current
             if head is None:
                 return before
-            served = before.served or self._repository.recall(f"served/{self.environment}")
+            served = before.served or self._heads.last_served()
             if served is not None and not self._repository.descends(head, served):
                 problem = _rewritten(head, served)
                 if before.problems.get("") != problem:
@@ -122,7 +121,7 @@ class ServedManifest:
                 self.current = self._load(served, head=head, problems={"": problem})
             else:
                 self.current = self._load(head, head=head, problems={})
-                self._repository.remember(f"served/{self.environment}", head)
+                self._heads.note_served(head)
             return self.current
 
     def halt(self, agent: str, reason: str) -> None:
@@ -147,25 +146,17 @@ class ServedManifest:
             self.current = msgspec.structs.replace(current, problems=problems)
 
     def _load(self, commit: str, *, head: str, problems: dict[str, str]) -> Snapshot:
+        read = self._heads.read(commit)
+        problems |= read.problems
         releases: dict[str, Release] = {}
-        problems |= self.reader.segment_problems(commit)
         overrides = self._control.open_overrides().values()
-        for agent in self.reader.agents(commit):
-            release = self._readable(agent, commit, problems, self._release)
-            if release is not None:
-                self._note_alarm(release, problems)
-                override = next((each for each in overrides if stops(each, release)), None)
-                releases[agent] = release if override is None else release.halted(override.reason)
-        flags = {
-            flag: self._readable(f"flags/{flag}", commit, problems, self._flag)
-            for flag in self.reader.flags(commit)
-        }
+        for agent, release in read.releases.items():
+            self._note_alarm(release, problems)
+            override = next((each for each in overrides if stops(each, release)), None)
+            releases[agent] = release if override is None else release.halted(override.reason)
+        self._remember(*read.releases.values())
         return Snapshot(
-            head=head,
-            served=commit,
-            releases=releases,
-            flags={key: flag for key, flag in flags.items() if flag is not None},
-            problems=problems,
+            head=head, served=commit, releases=releases, flags=read.flags, problems=problems
         )
 
     def _note_alarm(self, release: Release, problems: dict[str, str]) -> None:
@@ -175,43 +166,12 @@ class ServedManifest:
         else:
             self._alarms.pop(release.agent, None)
 
-    def _release(self, name: str, commit: str) -> Release:
-        return self._remember(self.reader.release(name, commit))
-
-    def _flag(self, name: str, commit: str) -> CompiledFlag:
-        return self.reader.flag(name.removeprefix("flags/"), commit)
-
-    def _readable(
-        self, name: str, commit: str, problems: dict[str, str], read: Callable[[str, str], R]
-    ) -> R | None:
-        """What is read at a commit, or else the last that could be read."""
-        kept = f"good/{self.environment}/{name}"
-        try:
-            found = read(name, commit)
-        except InvalidManifest as error:
-            problems[name] = str(error)
-            good = self._repository.recall(kept)
-            if self.current.problems.get(name) != str(error):
-                log.warning("%s; %s stays at %s", error, name, good[:12] if good else "nothing")
-            return None if good is None else self._still_readable(name, good, read)
-        self._repository.remember(kept, commit)
-        return found
-
-    @staticmethod
-    def _still_readable(name: str, good: str, read: Callable[[str, str], R]) -> R | None:
-        """What could be read once; a later form of the documents may not take it any more."""
-        try:
-            return read(name, good)
-        except InvalidManifest as error:
-            log.warning("%s at %s: %s; nothing is served", name, good[:12], error)
-            return None
-
-    def _remember(self, release: Release) -> Release:
+    def _remember(self, *releases: Release) -> None:
         with self._past_lock:
-            self._past[release.agent, release.commit] = release
+            for release in releases:
+                self._past[release.agent, release.commit] = release
             while len(self._past) > _REMEMBERED_RELEASES:
                 self._past.popitem(last=False)
-        return release
 
 
 def _rewritten(head: str, served: str) -> str:
