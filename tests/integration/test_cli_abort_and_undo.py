@@ -291,3 +291,22 @@ def test_without_any_state_undo_goes_by_the_history_of_the_release(tmp_path: Pat
     done = team.done("undo", "support", "--to", "v1")
     assert "version: v1" in team.file(INTENT)
     assert done["subject"] == "Undo support v3: back to v1"
+
+
+def test_reason_of_an_abort_stands_below_gits_own_lines(rollout: Team) -> None:
+    deploy = rollout.git("rev-parse", "main^").strip()
+    before = rollout.git("show", f"{deploy}^:{INTENT}")
+    rollout.done("abort", "support", "--reason", "complaints: 支持")
+    assert rollout.file(INTENT) == before
+    assert rollout.git("log", "-1", "--format=%B", "main").strip() == (
+        f'Revert "Deploy support v2"\n\nThis reverts commit {deploy}.\n\ncomplaints: 支持'
+    )
+
+
+def test_reason_of_an_undo_stands_in_a_commit_of_its_own_too(promoted: Team) -> None:
+    promoted.done("deploy", "support", "v3")
+    promoted.engine_writes(Phase.COMPLETED, stable="v3", window=("v3", "v2", "v1"))
+    promoted.done("undo", "support", "--to", "v1", "--reason", "slow")
+    assert promoted.git("log", "-1", "--format=%B", "main").strip() == (
+        "Undo support v3: back to v1\n\nslow"
+    )

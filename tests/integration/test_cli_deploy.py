@@ -276,3 +276,32 @@ def test_json_has_the_warnings_of_lint(team: Team) -> None:
         "outlook",
         "warnings",
     }
+
+
+def test_version_of_the_rollback_window_is_refused_and_done_when_at_once_is_said(
+    team: Team,
+) -> None:
+    team.done("deploy", "support", "v2")
+    team.engine_writes(Phase.COMPLETED, stable="v2", window=("v2", "v1"))
+    assert team.refusal("deploy", "support", "v1") == (
+        "v1 is in the rollback window, because it was live lately: every unit would be served it "
+        "at once, without steps, preview or health check. If that is what you want: tidegate "
+        "deploy support v1 --at-once. To have it by its strategy, add it as a version of another "
+        "name"
+    )
+    assert team.done("deploy", "support", "v1", "--at-once")["outlook"] == (
+        "every unit is served v1 from the service's next fetch on, without steps"
+    )
+
+
+def test_live_version_may_be_asked_for_while_another_comes(team: Team) -> None:
+    """Everyone outside the share has it already, so no unit meets it untested."""
+    team.done("deploy", "support", "v2")
+    team.canary_runs("v2")
+    done = team.done("deploy", "support", "v1")
+    assert done["outlook"].endswith("; the rollout of v2 ends")
+
+
+def test_at_once_takes_no_step_from_a_new_version(team: Team) -> None:
+    done = team.done("deploy", "support", "v2", "--at-once")
+    assert done["outlook"] == "the engine begins the canary of v2 at 1% at its next fetch"

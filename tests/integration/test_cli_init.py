@@ -192,3 +192,9 @@ def test_person_without_a_name_is_told_by_git_and_nothing_is_left(
 
 def test_agent_must_be_named(tmp_path: Path) -> None:
     assert CliRunner().invoke(main, ["init", str(tmp_path / "r")]).exit_code == 2
+
+
+def test_window_of_the_metrics_is_said_with_what_it_is_for(made: Path) -> None:
+    content = (made / "agents/support/metrics.yaml").read_text()
+    assert "# How long an outcome is waited for" in content
+    assert "\nwindow: 10m\n" in content

@@ -7,6 +7,7 @@ import pytest
 
 from teams import INTENT, STATE, Team, run
 from tidegate.domain.state import BadVersion, Phase
+from tidegate.service.initialising import HOOK_PATH, first_files
 
 METRICS = "agents/support/metrics.yaml"
 NO_NAME = (
@@ -282,7 +283,8 @@ def test_pre_commit_hook_of_init_refuses_a_commit_with_problems(team: Team) -> N
     import sys
 
     folder = team.person.folder
-    _write(team, ".githooks/pre-commit", "#!/bin/sh\nexec tidegate lint\n")
+    hook = first_files("support", "production")[HOOK_PATH]
+    _write(team, HOOK_PATH, hook.decode())
     (folder / ".githooks/pre-commit").chmod(0o755)
     team.person.git("config", "core.hooksPath", ".githooks")
     _edit(team, INTENT, "version: v1", "version: v9")
@@ -293,3 +295,22 @@ def test_pre_commit_hook_of_init_refuses_a_commit_with_problems(team: Team) -> N
     assert f"{INTENT}:4: error: version: names 'v9'" in ran.stdout + ran.stderr
     _edit(team, INTENT, "version: v9", "version: v2")
     subprocess.run(command, env=environment, capture_output=True, check=True)
+
+
+def test_hook_of_init_without_tidegate_on_path_says_what_to_do_and_refuses() -> None:
+    import subprocess
+
+    hook = first_files("support", "production")[HOOK_PATH]
+    ran = subprocess.run(
+        ["/bin/sh", "-s"], input=hook, env={"PATH": "/nowhere"}, capture_output=True, check=False
+    )
+    assert ran.returncode == 1
+    assert b"tidegate is not on PATH" in ran.stderr
+    assert b'export PATH="FOLDER:$PATH"' in ran.stderr
+
+
+def test_release_that_was_deleted_is_a_warning(team: Team) -> None:
+    (team.person.folder / INTENT).unlink()
+    assert _lines(team)[0] == (
+        f"{INTENT}: warning: was deleted: support is released no more: its units get no version"
+    )

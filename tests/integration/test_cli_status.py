@@ -6,13 +6,15 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import uvicorn
 
-from teams import INTENT, Team, run
+from teams import INTENT, STARTED, Team, run
 from tidegate.api import create_app
 from tidegate.bootstrap import build
+from tidegate.domain.errors import ServiceSilent
 from tidegate.domain.state import BadVersion, Phase
 from tidegate.settings import Settings
 
@@ -48,7 +50,7 @@ def test_status_of_a_rollout_tells_what_is_served_and_how_it_came_to_be_so(rollo
     assert lines[5] == "reason no guardrail shows harm"
     assert lines[6].startswith(f'deployed {deploy} "Deploy support v2" by Ada, 20')
     assert lines[7].startswith(f'decided {head} "support: Progressing", 20')
-    assert lines[8:] == ["bad v3: error: 9 of 90"]
+    assert lines[8:] == ["bad v3: error: 9 of 90", "why it waits: ask with --service URL"]
 
 
 def test_status_leaves_the_checkout_as_it_is(rollout: Team) -> None:
@@ -193,3 +195,93 @@ def test_json_of_drift_lists_what_differs(rollout: Team, service: str) -> None:
     _settled(rollout, service)
     result = rollout.run("status", "--service", service, "--json")
     assert json.loads(result.stdout)["drift"] == []
+
+
+ANSWERS = {
+    "/v1/drift": {"environment": "production"},
+    "/v1/rollouts": {
+        "rollouts": [
+            {"environment": "production", "agent": "support", "phase": phase, "reason": reason}
+            for phase, reason in (
+                ("Progressing", "12 of 2000 units seen at 5%"),
+                ("Superseded", "an earlier one"),
+            )
+        ]
+    },
+    "/v1/agents/support/environments": {"waiting_for": "3 of 20 preview units seen"},
+}
+
+
+def _waits_for(team: Team, monkeypatch: pytest.MonkeyPatch, answers: dict[str, Any]) -> list[str]:
+    """What status says that rollouts wait for, with a service that answers so."""
+
+    def ask(_service: str, path: str) -> dict[str, Any]:
+        if path not in answers:
+            raise ServiceSilent(path)
+        return dict(answers[path])
+
+    monkeypatch.setattr("tidegate.cli.status.ask", ask)
+    result = team.run("status", "support", "--service", "http://here")
+    assert "ask with --service" not in result.stdout
+    lines = [" ".join(line.split()) for line in result.stdout.splitlines()]
+    return [line for line in lines if line.startswith("waits for")]
+
+
+def test_running_rollout_says_in_the_services_words_what_it_waits_for(
+    rollout: Team, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert _waits_for(rollout, monkeypatch, ANSWERS) == ["waits for 12 of 2000 units seen at 5%"]
+
+
+def test_release_where_nothing_runs_waits_for_nothing(
+    team: Team, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert _waits_for(team, monkeypatch, ANSWERS) == []
+    assert "ask with --service" not in team.run("status").stdout
+
+
+def test_switch_says_what_it_waits_for_and_a_service_that_does_not_know_it_says_nothing(
+    team: Team, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    content = """\
+kind: AgentRelease
+agent: support
+version: v2
+strategy:
+  blueGreen:
+    active: green
+    blue: {version: v1, endpoint: "http://blue"}
+    green: {version: v2, endpoint: "http://green"}
+"""
+    team.commit(INTENT, content, "Two environments")
+    team.canary_runs("v2", step=0)
+    assert _waits_for(team, monkeypatch, ANSWERS) == ["waits for 3 of 20 preview units seen"]
+    silent = {"/v1/drift": ANSWERS["/v1/drift"], "/v1/rollouts": {"rollouts": []}}
+    assert _waits_for(team, monkeypatch, silent) == []
+
+
+def test_arms_of_an_experiment_are_named_with_their_shares(team: Team) -> None:
+    content = """\
+kind: AgentRelease
+agent: support
+version: v1
+strategy:
+  ab:
+    arms: {bold: {version: v2, weight: 25%}, calm: {version: v3, weight: 10%}}
+    goal: {name: goal}
+    horizon: {units: 1000}
+"""
+    team.commit(INTENT, content, "Compare two")
+    team.engine_writes(Phase.PROGRESSING, salt="salt", started=STARTED, step_started=STARTED)
+    assert "serves v1, and v2 at 25% (bold), v3 at 10% (calm)" in _words(team)
+
+
+def test_release_that_was_removed_is_told_with_the_commit_that_did_so(team: Team) -> None:
+    person = team.person
+    person.git("rm", "--quiet", INTENT)
+    person.git("commit", "--quiet", "-m", "Retire support")
+    commit = person.push()
+    assert team.refusal("status", "support") == (
+        f"agent 'support' has no release in 'production': release removed in {commit[:12]} "
+        '"Retire support" by Ada; known agents: none yet'
+    )

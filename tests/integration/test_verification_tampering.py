@@ -182,6 +182,19 @@ def test_a_changed_record_under_a_seal_that_fits_is_named(
     assert words in problems[check]
 
 
+def test_a_figure_that_differs_by_rounding_is_told_and_no_problem(rolled_back: World) -> None:
+    """As after an upgrade of a library."""
+
+    def round_otherwise(record: Any) -> None:
+        record["decision"]["assessments"][0]["log_e_harm"] *= 1.0 + 1e-14
+
+    found = _verify(rolled_back, _rewritten(rolled_back, _record(rolled_back, round_otherwise)))
+    assert found.conclusion == "verified"
+    checks = {each.name: each.detail for each in found.checks}
+    assert checks["figures"].endswith("but for the last digits (1 figure differs by rounding)")
+    assert checks["rule"] == "policy, evidence and clock lead to roll_back by the rule harm"
+
+
 def test_an_edited_state_is_named(rolled_back: World) -> None:
     state = rolled_back.git("show", f"main~1:{STATE}")
     kept = state[: state.index("bad:")]

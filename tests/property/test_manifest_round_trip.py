@@ -16,12 +16,17 @@ from tidegate.domain.agent_version import (
     Prompt,
     Tool,
 )
-from tidegate.domain.canary import Canary, Pause, Step
+from tidegate.domain.audience import Condition
+from tidegate.domain.backtest import ReplayPolicy
+from tidegate.domain.canary import Canary, Deadline, OnInconclusive, Pause, RiskBudget, Step, Watch
 from tidegate.domain.document import Document
+from tidegate.domain.flag import FeatureFlag, FlagRule
 from tidegate.domain.installation import Budgets, Installation
 from tidegate.domain.intent import AgentRelease, Strategy
 from tidegate.domain.metrics import Guardrail, Metrics
+from tidegate.domain.orders import RolloutOrders
 from tidegate.domain.quantities import percent
+from tidegate.domain.segment import Segment
 from tidegate.domain.state import BadVersion, Phase, ReleaseState
 from tidegate_sdk import PARTS
 
@@ -97,6 +102,7 @@ INCIDENTS = st.builds(
     weight=st.floats(1e-3, 1e3),
     margin=st.none() | st.floats(1.0, 100.0, exclude_min=True, exclude_max=True),
     negligible=SHARES.map(percent),
+    ceiling=st.none() | SHARES.map(percent),
 )
 OUTCOMES = st.builds(Guardrail, name=TEXTS, kind=st.just("outcome"), margin=st.none() | UNIT)
 METRICS = st.builds(
@@ -106,6 +112,7 @@ METRICS = st.builds(
         INCIDENTS | OUTCOMES, min_size=1, max_size=4, unique_by=lambda each: each.name
     ).map(tuple),
     window=DURATIONS,
+    exposure=st.sampled_from(["once", "ongoing"]),
 )
 STATES = st.builds(
     ReleaseState,
@@ -124,6 +131,69 @@ STATES = st.builds(
         tuple
     ),
 )
+GOING_ON = st.builds(
+    RolloutOrders,
+    agent=TEXTS,
+    attempt=TEXTS,
+    resumed=st.booleans(),
+    promoted_steps=st.integers(0, 20),
+    full=st.booleans(),
+    reason=st.just("") | TEXTS,
+)
+ORDERS = GOING_ON | st.builds(
+    RolloutOrders, agent=TEXTS, attempt=TEXTS, paused=st.sampled_from([True])
+)
+CONDITIONS = st.builds(Condition, users=st.lists(NAMES, max_size=3).map(tuple))
+SEGMENTS = st.builds(
+    Segment,
+    segment=TEXTS,
+    users=st.lists(NAMES, max_size=3).map(tuple),
+    teams=st.lists(NAMES, max_size=3).map(tuple),
+    rules=st.lists(CONDITIONS, max_size=2).map(tuple),
+)
+FLAGS = st.builds(
+    FeatureFlag,
+    flag=st.from_regex(r"[a-z0-9._:-]{1,20}", fullmatch=True),
+    type=st.just("string"),
+    variants=st.fixed_dictionaries({"on": TEXTS, "off": TEXTS}),
+    rules=st.lists(
+        st.builds(FlagRule, when=CONDITIONS, serve=st.sampled_from(["on", "off"])), max_size=2
+    ).map(tuple),
+    default=st.sampled_from(["on", "off"]),
+    killed=st.booleans(),
+    kill_switch=st.none() | st.just("off"),
+    expires=st.none() | st.dates(),
+    salt=st.none() | TEXTS,
+)
+ENDS = {
+    "on_inconclusive": st.none()
+    | st.builds(
+        OnInconclusive,
+        action=st.sampled_from(["hold", "extend", "promote", "rollback"]),
+        max=DURATIONS,
+    ),
+    "deadline": st.none()
+    | st.builds(
+        Deadline, after=DURATIONS, action=st.sampled_from(["pause", "rollback", "promote"])
+    ),
+    "after_promotion": st.builds(
+        Watch,
+        duration=DURATIONS,
+        run_length=st.integers(2, 10**9),
+        action=st.sampled_from(["alarm", "rollback"]),
+    ),
+}
+RAMPS = st.builds(
+    Canary,
+    mode=st.just("riskBudget"),
+    risk_budget=st.builds(
+        RiskBudget,
+        excess=st.floats(0.01, 1e6),
+        look_units=st.integers(1, 10_000),
+        certify_at=WRITTEN_SHARES,
+    ),
+    **ENDS,  # type: ignore[arg-type] - as the dictionary of strategies that it is
+)
 
 
 @st.composite
@@ -134,18 +204,29 @@ def _releases(draw: st.DrawFn) -> AgentRelease:
         Step(
             set_weight=percent(share) if as_text else share,
             min_units=draw(st.integers(0, 10**12)),
-            pause=draw(st.none() | st.builds(Pause, duration=DURATIONS)),
+            pause=draw(st.none() | st.builds(Pause, duration=st.none() | DURATIONS)),
             certify=draw(st.booleans()),
         )
         for share in [*shares, PARTS]
     )
     named = draw(st.none() | st.lists(TEXTS, min_size=1, max_size=3, unique=True).map(tuple))
+    ends = draw(st.fixed_dictionaries(ENDS))
     return AgentRelease(
         agent=draw(TEXTS),
         version=draw(TEXTS),
-        strategy=Strategy(canary=Canary(steps=steps, guardrails=named)),
+        strategy=Strategy(
+            canary=draw(RAMPS | st.just(Canary(steps=steps, guardrails=named, **ends)))
+        ),
         force=draw(st.booleans()),
     )
+
+
+REPLAYS = st.builds(
+    ReplayPolicy,
+    budgets=st.none() | BUDGETS,
+    guardrails=st.none() | METRICS.map(lambda metrics: metrics.guardrails),
+    strategy=st.none() | _releases().map(lambda release: release.strategy),
+)
 
 
 @pytest.mark.parametrize(
@@ -156,6 +237,10 @@ def _releases(draw: st.DrawFn) -> AgentRelease:
         pytest.param(METRICS, id="Metrics"),
         pytest.param(_releases(), id="AgentRelease"),
         pytest.param(STATES, id="ReleaseState"),
+        pytest.param(ORDERS, id="RolloutOrders"),
+        pytest.param(SEGMENTS, id="Segment"),
+        pytest.param(FLAGS, id="FeatureFlag"),
+        pytest.param(REPLAYS, id="ReplayPolicy"),
     ],
 )
 @given(data=st.data())
@@ -199,4 +284,14 @@ def test_every_kind_of_file_is_covered_here() -> None:
     kinds = {
         kind for kind in Document.__subclasses__() if kind.__struct_config__.tag_field is not None
     }
-    assert kinds == {Installation, AgentVersion, Metrics, AgentRelease, ReleaseState}
+    assert kinds == {
+        Installation,
+        AgentVersion,
+        Metrics,
+        AgentRelease,
+        ReleaseState,
+        RolloutOrders,
+        Segment,
+        FeatureFlag,
+        ReplayPolicy,
+    }

@@ -35,8 +35,8 @@ class EngineModel:
         self.overrides: dict[Attempt, Override] = {}
         self.units: dict[tuple[str, int, int], int] = defaultdict(int)
         self.harmed: set[Attempt] = set()
-        self.recorded: set[Attempt] = set()
-        """Rollbacks that git has, of any engine; shared by all."""
+        self.recorded: dict[Attempt, int] = {}
+        """With which commit git has a rollback, of any engine; shared by all."""
 
     def served(self, agent: str) -> Served:
         """What this engine must serve."""
@@ -87,11 +87,15 @@ class EngineModel:
         for stopped in list(self.overrides):
             agent = stopped[0]
             holds = self._stopped(agent) == stopped
-            if not holds or (self._reads_head(agent) and stopped in self.recorded):
+            if not holds or (self._reads_head(agent) and self._knows(stopped)):
                 del self.overrides[stopped]
 
     def _reads_head(self, agent: str) -> bool:
         return self.good[agent] == self.seen
+
+    def _knows(self, stopped: Attempt) -> bool:
+        """Whether the engine has seen a rollback in git."""
+        return stopped in self.recorded and self.recorded[stopped] <= self.seen
 
     def _state(self, agent: str) -> State:
         return self._history.commits[self.good[agent]].states[agent]
@@ -113,7 +117,7 @@ class EngineModel:
         """What to write now, if anything; harm is stopped here."""
         stopped = self._stopped(agent) or self._harm(agent)
         if stopped is not None:
-            if stopped in self.recorded or self._is_superseded(agent):
+            if self._knows(stopped) or self._is_superseded(agent):
                 return None
             return lambda: self._roll_back(stopped)
         if not self._reads_head(agent):
@@ -153,7 +157,7 @@ class EngineModel:
         )
         if attempt == present:
             self._history.put_intents({agent: self._history.way_back(agent, attempt)})
-        self.recorded.add(stopped)
+        self.recorded[stopped] = self._history.head
 
     def _progress(self, agent: str) -> Callable[[], None] | None:
         attempt, state = self.attempt(agent), self._state(agent)

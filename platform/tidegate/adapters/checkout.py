@@ -110,17 +110,20 @@ class Checkout:
         """Write one file and commit it, and nothing else."""
         return self._commit(path, content, message)
 
-    def revert(self, commit: str, path: str) -> str:
+    def revert(self, commit: str, path: str, reason: str = "") -> str:
         """Undo what a commit did to one path; by `git revert` where that does just this."""
         parents, changed = self._parents(commit), self._changed(commit)
-        if len(parents) == 1 and changed == [path] and self._is_index_clean():
+        plain = len(parents) == 1 and changed == [path] and self._is_index_clean()
+        if plain and not reason:
             self._git_revert(commit, path)
             return self._head()
         before = self.read_at(parents[:1], path).get(parents[0]) if parents else None
         if before is None:
             raise RepositoryError(f"{commit[:12]} created {path}; there is nothing to go back to")
         # Like `git revert` it does not ask the pre-commit hook: a way back must not be held up.
-        return self._commit(path, before, self._revert_message(commit, parents), "--no-verify")
+        message = self._revert_message(commit, parents)
+        said = f"{message}\n\n{reason}" if reason else message
+        return self._commit(path, before, said, "--no-verify")
 
     def upstream(self) -> Upstream | None:
         """Where the branch is pushed to."""

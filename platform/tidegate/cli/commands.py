@@ -6,6 +6,7 @@ from pathlib import Path
 import click
 
 from tidegate.cli.differences import diff_command
+from tidegate.cli.drill import drill_command
 from tidegate.cli.manifest_commands import MANIFEST_COMMANDS
 from tidegate.cli.plain_errors import with_plain_errors
 from tidegate.cli.planning import plan_command
@@ -171,6 +172,7 @@ def run(data_dir: Path, manifest: str | None, port: int, dashboard_port: int) ->
 
 
 main.add_command(diff_command)
+main.add_command(drill_command)
 main.add_command(plan_command)
 main.add_command(replay_command)
 main.add_command(simulate_command)

@@ -33,8 +33,7 @@ class _Unreadable(click.ClickException):
 @click.option(
     "--manifest",
     type=click.Path(path_type=Path, exists=True, file_okay=False),
-    default=Path(),
-    help="Checkout of the manifest repository; here if not given.",
+    help="Checkout of the manifest repository; the one around the current folder if not given.",
 )
 @click.option("--json", "form", flag_value="json", help="Print one JSON object.")
 @click.option("--markdown", "form", flag_value="markdown", help="Print Markdown, for a comment.")
@@ -42,7 +41,7 @@ class _Unreadable(click.ClickException):
     "--exit-code", is_flag=True, help=f"Exit with 1 on one of: {', '.join(sorted(BREAKING))}."
 )
 def diff_command(
-    versions: tuple[str, ...], manifest: Path, form: Form | None, exit_code: bool
+    versions: tuple[str, ...], manifest: Path | None, form: Form | None, exit_code: bool
 ) -> None:
     """Show what changed from one agent version to another, each change with its class of risk.
 
@@ -50,9 +49,10 @@ def diff_command(
     --exit-code is given and a change breaks or cannot be taken back, and with 2 if a version cannot
     be read.
     """
-    read = _reader(manifest)
+    top = _top(manifest if manifest is not None else Path.cwd())
+    read = _reader(top)
     try:
-        before, after = (_load(path, read_as) for path, read_as in _paths(versions, manifest))
+        before, after = (_load(path, read_as) for path, read_as in _paths(versions, top))
     except InvalidManifest as error:
         raise _Unreadable(str(error)) from error
     found = diff(before, after, read)
@@ -66,9 +66,16 @@ def diff_command(
         raise click.exceptions.Exit(_BREAKING_EXIT)
 
 
+def _top(folder: Path) -> Path:
+    """The manifest repository around a folder; the folder itself if there is none."""
+    around = (folder, *folder.absolute().parents)
+    return next((each for each in around if (each / files.INSTALLATION_PATH).is_file()), folder)
+
+
 def _paths(versions: tuple[str, ...], manifest: Path) -> list[tuple[Path, tuple[str, str] | None]]:
     """The two files, each with the agent and version that its path promises, if it does."""
     if len(versions) == _TWO_FILES:
+        _check_two_versions(versions, manifest)
         return [(Path(each), None) for each in versions]
     if len(versions) != _AGENT_AND_TWO_VERSIONS:
         raise click.UsageError("give an agent and two of its versions, or two files")
@@ -76,7 +83,23 @@ def _paths(versions: tuple[str, ...], manifest: Path) -> list[tuple[Path, tuple[
     if unfit:
         raise click.UsageError(f"{unfit[0]!r} is no name of an agent or a version")
     agent, *names = versions
+    known = sorted((manifest / files.version_path(agent, "any")).parent.glob("*.yaml"))
+    paths = [each.relative_to(manifest).as_posix() for each in known]
+    for name in names:
+        if files.version_path(agent, name) not in paths:
+            raise InvalidManifest(str(manifest), files.no_version(agent, name, paths))
     return [(manifest / files.version_path(agent, name), (agent, name)) for name in names]
+
+
+def _check_two_versions(versions: tuple[str, ...], manifest: Path) -> None:
+    """Two words may also be an agent and one of its versions, which is one too few."""
+    agent, version = versions
+    named = files.is_name(agent) and (manifest / files.version_path(agent, "any")).parent.is_dir()
+    if named and not Path(agent).is_file():
+        raise click.UsageError(
+            f"{agent} {version} names one version, and there must be two: "
+            f"tidegate diff {agent} {version} OTHER"
+        )
 
 
 def _load(path: Path, promised: tuple[str, str] | None) -> AgentVersion:

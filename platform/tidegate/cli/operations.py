@@ -27,6 +27,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 _reason_option = click.option(
     "--reason", default="", help="Why; it stands in the commit and in status."
 )
+_why_back_option = click.option("--reason", default="", help="Why; it stands in the commit.")
 _force_option = click.option(
     "--force",
     is_flag=True,
@@ -52,6 +53,11 @@ def _on_a_release(command: F) -> F:
 @_on_a_release
 @click.argument("version", shell_complete=complete_version)
 @click.option("--force", is_flag=True, help="Release it although it was rolled back before.")
+@click.option(
+    "--at-once",
+    is_flag=True,
+    help="Also a version of the rollback window, which everyone is served at once, without steps.",
+)
 @click.option("-m", "--message", help="Message of the commit.")
 @with_plain_errors
 def deploy_command(
@@ -62,6 +68,7 @@ def deploy_command(
     as_json: bool,
     no_push: bool,
     force: bool,
+    at_once: bool,
     message: str | None,
 ) -> None:
     """Ask for VERSION of AGENT: one commit that changes its release, linted first, and pushed.
@@ -70,7 +77,8 @@ def deploy_command(
     version and becomes active. The checkout is brought up to date first, unless --no-push is given.
     """
     desk = _desk(manifest, environment, no_push=no_push)
-    _tell(deploy(desk, agent, version, force=force, message=message), as_json=as_json)
+    done = deploy(desk, agent, version, force=force, at_once=at_once, message=message)
+    _tell(done, as_json=as_json)
 
 
 @click.command("pause", epilog=EXIT_CODES)
@@ -125,22 +133,30 @@ def promote_command(
 @click.command("abort", epilog=EXIT_CODES)
 @_on_a_release
 @_force_option
+@_why_back_option
 @with_plain_errors
 def abort_command(
-    agent: str, manifest: Path | None, environment: str, as_json: bool, no_push: bool, force: bool
+    agent: str,
+    manifest: Path | None,
+    environment: str,
+    as_json: bool,
+    no_push: bool,
+    force: bool,
+    reason: str,
 ) -> None:
     """End the rollout of AGENT: a git revert of its deploy.
 
     It takes effect at the service's next fetch, also when no engine is alive.
     """
     desk = _desk(manifest, environment, no_push=no_push)
-    _tell(abort(desk, agent, force=force), as_json=as_json)
+    _tell(abort(desk, agent, force=force, reason=reason), as_json=as_json)
 
 
 @click.command("undo", epilog=EXIT_CODES)
 @_on_a_release
 @click.option("--to", "version", shell_complete=complete_version, help="A version that was live.")
 @_force_option
+@_why_back_option
 @with_plain_errors
 def undo_command(
     agent: str,
@@ -150,6 +166,7 @@ def undo_command(
     no_push: bool,
     version: str | None,
     force: bool,
+    reason: str,
 ) -> None:
     """Bring AGENT back to the version before, leaving out those that were rolled back.
 
@@ -157,7 +174,8 @@ def undo_command(
     While a rollout runs, the version before is the one that it would replace.
     """
     desk = _desk(manifest, environment, no_push=no_push)
-    _tell(undo(desk, agent, to=version, force=force), as_json=as_json)
+    done = undo(desk, agent, to=version, force=force, reason=reason)
+    _tell(done, as_json=as_json)
 
 
 OPERATIONS = (

@@ -1,26 +1,51 @@
 """`tidegate plan`: what a rollout would cost, before it begins."""
 
+import sys
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import click
 import msgspec
 
-from tidegate.cli.checkout_options import complete_agent, environment_option, manifest_option
+from tidegate.cli.checkout_options import (
+    complete_agent,
+    complete_version,
+    environment_option,
+    manifest_option,
+)
 from tidegate.cli.plain_errors import with_plain_errors
-from tidegate.cli.plan_report import markdown, sections, worst_case
-from tidegate.domain import manifest_files as files
+from tidegate.cli.plan_checkout import read_release, top_of
+from tidegate.cli.plan_report import outcomes, the_plan, worst_case
+from tidegate.cli.plan_words import Section, markdown
+from tidegate.cli.release_report import (
+    Beforehand,
+    facts,
+    how_it_goes,
+    title,
+    what_changes,
+    who_meets_it,
+)
 from tidegate.domain import quantities
-from tidegate.domain.errors import InvalidManifest
-from tidegate.domain.installation import Installation
-from tidegate.domain.intent import AgentRelease
-from tidegate.domain.metrics import Metrics
-from tidegate.domain.policy import Policy, policy_of
+from tidegate.domain.version_diff import is_forward_only
+from tidegate.service.blast_radius import blast_radius, taking_part_per_day
 from tidegate.service.forecast import Assumptions, Forecast
-from tidegate.service.planning import forecast
+from tidegate.service.planned_experiment import planned_experiment
+from tidegate.service.planned_release import PlannedRelease
+from tidegate.service.planning import check_rates, forecast, simulated_rollouts
+
+if TYPE_CHECKING:
+    from rich.table import Table
 
 Form = Literal["tables", "json", "markdown"]
 _PLAIN_WIDTH = 120  # columns, where no terminal says how many it has
+
+
+class _Simulation(NamedTuple):
+    """How often to simulate, from which seed, and whether to show how far it has come."""
+
+    reps: int
+    seed: int
+    shown: bool
 
 
 def _rate(text: str) -> float:
@@ -44,6 +69,7 @@ def _rates(
 
 @click.command("plan")
 @click.argument("agent", shell_complete=complete_agent)
+@click.argument("version", required=False, shell_complete=complete_version)
 @manifest_option
 @environment_option
 @click.option(
@@ -77,6 +103,7 @@ def _rates(
 @with_plain_errors
 def plan_command(
     agent: str,
+    version: str | None,
     manifest: Path | None,
     environment: str,
     units_per_day: float,
@@ -87,100 +114,108 @@ def plan_command(
     seed: int,
     form: Form | None,
 ) -> None:
-    """Say what the rollout of AGENT that INTENT asks for would do: how long, and at what risk.
+    """Say what the release of VERSION of AGENT would do: what changes, to whom, at what risk.
 
-    Reads tidegate.yaml, INTENT and the metrics from a checkout, and simulates the rollout many
-    times by the rule that decides real ones: of a candidate just like what is live, and of one that
-    is worse, for each guardrail.
+    Without VERSION it is the one that INTENT asks for, if that is not live yet, or else any. Reads
+    only files of a checkout. A canary is simulated many times by the rule that decides real ones:
+    with a candidate just like what is live, and with one that is worse, for each guardrail.
     """
-    intent, policy = _read(_top(manifest), environment, agent)
+    folder = top_of(manifest)
     try:
-        assumed = Assumptions(units_per_day=units_per_day, rates=rates, harm=harm, loss=loss)
-        found = forecast(policy, assumed, reps=reps, seed=seed)
+        release = read_release(folder, environment, agent, version)
+        assumed = Assumptions(
+            units_per_day=taking_part_per_day(release, units_per_day),
+            rates=rates,
+            harm=harm,
+            loss=loss,
+        )
+        before = _beforehand(release, assumed, units_per_day)
+        simulation = _Simulation(reps, seed, shown=form is None)
+        found = _simulated(release, assumed, simulation)
     except ValueError as error:
         raise click.UsageError(str(error)) from error
-    title = f"Plan: {agent} {intent.version} to {environment}"
-    if form == "json":
-        names = {"agent": agent, "environment": environment, "version": intent.version}
-        click.echo(msgspec.json.encode(msgspec.to_builtins(found) | names).decode())
-    elif form == "markdown":
-        click.echo(markdown(title, found))
-    else:
-        _print(title, found)
+    _tell(before, found, form)
 
 
-def _top(manifest: Path | None) -> Path:
-    """The folder of tidegate.yaml: the one that is named, or the nearest around this one."""
-    here = Path.cwd()
-    for folder in (here, *here.parents) if manifest is None else (manifest,):
-        if (folder / files.INSTALLATION_PATH).is_file():
-            return folder
-    raise InvalidManifest(
-        files.INSTALLATION_PATH,
-        f"is not in {(manifest or here).absolute()}; name a checkout of the manifest repository "
-        "with --manifest",
-    )
+def _beforehand(release: PlannedRelease, assumed: Assumptions, units_per_day: float) -> Beforehand:
+    radius, plan = blast_radius(release, units_per_day), release.experiment
+    names = [guardrail.name for guardrail in release.policy.guardrails]
+    if plan is None:
+        check_rates(assumed, names)
+        return Beforehand(release, radius)
+    check_rates(assumed, [*names, plan.goal.name])
+    budgets = release.installation.budgets
+    return Beforehand(release, radius, planned_experiment(plan, radius.groups, assumed, budgets))
 
 
-def _read(folder: Path, environment: str, agent: str) -> tuple[AgentRelease, Policy]:
-    """INTENT, and the policy that follows from it.
-
-    Raises:
-        InvalidManifest: a file is missing, cannot be read as what it must be, or plans no canary.
-    """
-    installation = _parsed(folder, files.INSTALLATION_PATH, Installation)
-    if installation is None or environment not in installation.environments:
-        known = [] if installation is None else list(installation.environments)
-        raise InvalidManifest(
-            files.INSTALLATION_PATH, f"environments has no {environment!r}, but {known}"
-        )
-    intent = _intent(folder, environment, agent)
-    metrics = _parsed(folder, files.metrics_path(agent), Metrics) or Metrics(agent=agent)
-    return intent, policy_of(environment, intent, metrics, installation.budgets)
-
-
-def _intent(folder: Path, environment: str, agent: str) -> AgentRelease:
-    path = files.intent_path(environment, agent)
-    intent = _parsed(folder, path, AgentRelease) if files.is_name(agent) else None
-    if intent is None:
-        there = sorted(each.stem for each in (folder / path).parent.glob("*.yaml"))
-        raise InvalidManifest(path, f"is missing; released in {environment!r} are {there}")
-    if intent.agent != agent:
-        raise InvalidManifest(
-            path, f"agent is {intent.agent!r}, but the file's name says {agent!r}"
-        )
-    if intent.strategy.canary is None:
-        raise InvalidManifest(path, "strategy is no canary; only a canary can be simulated")
-    return intent
-
-
-def _parsed(folder: Path, path: str, kind: type[files.D]) -> files.D | None:
-    """A file of the checkout; None if it is not there."""
-    try:
-        content = (folder / path).read_bytes()
-    except FileNotFoundError:
+def _simulated(
+    release: PlannedRelease, assumed: Assumptions, simulation: _Simulation
+) -> Forecast | None:
+    """The forecast of a canary; of what is none, none is made."""
+    if release.strategy != "canary":
         return None
-    except OSError as error:
-        raise InvalidManifest(path, f"cannot be read: {error.strerror}") from error
-    return files.parse(path, content, kind)
+    policy = msgspec.structs.replace(
+        release.policy, forward_only=any(map(is_forward_only, release.differences))
+    )
+    reps, seed, shown = simulation
+    if not (shown and sys.stderr.isatty()):
+        return forecast(policy, assumed, reps=reps, seed=seed)
 
-
-def _print(title: str, found: Forecast) -> None:
-    from rich import box
     from rich.console import Console
-    from rich.table import Table
+    from rich.progress import Progress
+
+    with Progress(console=Console(stderr=True), transient=True) as progress:
+        task = progress.add_task("Simulating rollouts", total=simulated_rollouts(policy, reps))
+        return forecast(
+            policy, assumed, reps=reps, seed=seed, on_end=lambda: progress.advance(task)
+        )
+
+
+def _tell(before: Beforehand, found: Forecast | None, form: Form | None) -> None:
+    release = before.release
+    first = None if found is None else worst_case(found)
+    if form == "json":
+        names = {"agent": release.agent, "environment": release.environment}
+        told = {} if found is None else msgspec.to_builtins(found)
+        everything = told | names | {"version": release.version} | facts(before)
+        click.echo(msgspec.json.encode(everything).decode())
+    elif form == "markdown":
+        click.echo(markdown(title(release), first, _sections(before, found)))
+    else:
+        _print(title(release), first, _sections(before, found))
+
+
+def _sections(before: Beforehand, found: Forecast | None) -> tuple[Section, ...]:
+    """The report, in the order in which it is read."""
+    changes, meets = what_changes(before.release), who_meets_it(before)
+    if found is None:
+        return (*changes, meets, *how_it_goes(before))
+    return (*changes, the_plan(found), meets, *outcomes(found))
+
+
+def _print(heading: str, first: str | None, sections: tuple[Section, ...]) -> None:
+    from rich.console import Console
 
     console = Console(highlight=False)
     if not console.is_terminal:
         console = Console(highlight=False, width=_PLAIN_WIDTH)
-    console.print(title, style="bold", markup=False)
-    console.print(worst_case(found), style="bold red", markup=False)
-    for section in sections(found):
+    console.print(heading, style="bold", markup=False)
+    if first is not None:
+        console.print(first, style="bold red", markup=False)
+    for section in sections:
         console.print(f"\n{section.heading}", style="bold", markup=False)
         for sentence in section.sentences:
             console.print(sentence, markup=False)
         if section.columns:
-            table = Table(*section.columns, box=box.SIMPLE_HEAD)
-            for row in section.rows:
-                table.add_row(*row)
-            console.print(table, markup=False)
+            console.print(_table(section))
+
+
+def _table(section: Section) -> "Table":
+    from rich import box
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(*section.columns, box=box.SIMPLE_HEAD)
+    for row in section.rows:
+        table.add_row(*(Text(cell, overflow="fold") for cell in row))
+    return table

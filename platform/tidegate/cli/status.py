@@ -1,7 +1,9 @@
 """`tidegate status`: where every release stands, from git alone."""
 
 from datetime import datetime
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import click
 import msgspec
@@ -15,7 +17,15 @@ from tidegate.cli.checkout_options import (
     manifest_option,
 )
 from tidegate.cli.plain_errors import with_plain_errors
-from tidegate.service.reporting import CommitView, ReleaseView, Report, drift_of, report
+from tidegate.domain.errors import ServiceSilent
+from tidegate.service.reporting import (
+    CommitView,
+    ReleaseView,
+    Report,
+    drift_of,
+    report,
+    with_waits,
+)
 
 
 @click.command(
@@ -46,7 +56,9 @@ def status_command(
     rollouts: dict[str, str] = {}
     if service is not None:
         told = msgspec.structs.replace(told, drift=drift_of(told, ask(service, "/v1/drift")))
-        rollouts = _progress(service)
+        known = ask(service, "/v1/rollouts").get("rollouts", [])
+        told = with_waits(told, known, partial(_asked, service))
+        rollouts = _progress(known)
     if as_json:
         click.echo(msgspec.json.encode(told).decode())
     else:
@@ -55,10 +67,18 @@ def status_command(
         raise click.exceptions.Exit(1)
 
 
-def _progress(service: str) -> dict[str, str]:
+def _asked(service: str, path: str) -> dict[str, Any] | None:
+    """An answer that a service need not have, such as of an agent that it does not know yet."""
+    try:
+        return ask(service, path)
+    except ServiceSilent:
+        return None
+
+
+def _progress(rollouts: list[dict[str, Any]]) -> dict[str, str]:
     """How many units the latest rollout of each agent has seen, in words."""
     found: dict[str, str] = {}
-    for each in ask(service, "/v1/rollouts").get("rollouts", []):
+    for each in rollouts:
         units, candidate = each.get("units", 0), each.get("candidate_units", 0)
         words = f"{units:,} units seen, {candidate:,} of them on the candidate ({each.get('id')})"
         found.setdefault(str(each.get("agent")), words)
@@ -71,6 +91,8 @@ def _print(told: Report, rollouts: dict[str, str]) -> None:
         click.echo()
         for name, text in _lines(view, rollouts.get(view.agent)):
             click.echo(f"  {name:<10} {text}" if name else text)
+        if told.drift is None and view.is_running:
+            click.echo("  why it waits: ask with --service URL")
     for problem in told.problems.values():
         click.echo(f"\ncannot be read: {problem}")
     if told.drift is not None:
@@ -104,6 +126,8 @@ def _lines(view: ReleaseView, progress: str | None) -> list[tuple[str, str]]:
     ]
     if view.decision is not None:
         found.append(("decided", _commit(view.decision)))
+    if view.waits_for is not None:
+        found.append(("waits for", view.waits_for))
     if progress is not None:
         found.append(("seen", progress))
     found += [("bad", f"{each.version}: {each.reason}") for each in view.bad]
@@ -115,9 +139,11 @@ def _served(view: ReleaseView) -> str:
         return f"{view.stable}, and {view.candidate} to units that met it (enrolment is frozen)"
     if view.candidate is None and view.share == "0%":
         return view.stable
+    if view.candidate is None:
+        arms = (f"{arm.version} at {arm.share} ({arm.name})" for arm in view.arms)
+        return f"{view.stable}, and {', '.join(arms)}"
     step = f", step {view.step} of {view.steps}" if view.step and view.steps else ""
-    candidate = view.candidate or "the experiment's arms"
-    return f"{view.stable}, and {candidate} at {view.share}{step}"
+    return f"{view.stable}, and {view.candidate} at {view.share}{step}"
 
 
 def _paused(view: ReleaseView) -> str:

@@ -191,10 +191,27 @@ class Canary(Document, frozen=True, kw_only=True):
             self._check_steps()
 
     def _check_steps(self) -> None:
-        shares = [step.share_ppm for step in self.steps]
-        if len(shares) <= 1 or shares[-1] != PARTS or shares[0] == 0:
+        if len(self.steps) <= 1:
             raise ValueError(
-                "steps must be at least two, begin above 0% and end with setWeight: 100%"
+                f"steps has {len(self.steps)}, must be at least two, the last with setWeight: 100%"
             )
-        if any(later <= earlier for earlier, later in pairwise(shares)):
-            raise ValueError("steps must raise setWeight each time; a ramp never falls")
+        if self.steps[0].share_ppm == 0:
+            raise ValueError(f"{_said(self.steps, 0)}, must be above 0%")
+        for number, (earlier, later) in enumerate(pairwise(self.steps)):
+            if later.share_ppm <= earlier.share_ppm:
+                raise ValueError(
+                    f"{_said(self.steps, number + 1)}, not above steps[{number}] with "
+                    f"{quantities.said_share(earlier.set_weight)}"
+                    f"{quantities.percent_meant(later.set_weight)}"
+                )
+        last = len(self.steps) - 1
+        if self.steps[last].share_ppm != PARTS:
+            raise ValueError(
+                f"{_said(self.steps, last)}, but the last step must be 100%"
+                f"{quantities.percent_meant(self.steps[last].set_weight)}"
+            )
+
+
+def _said(steps: tuple[Step, ...], number: int) -> str:
+    """What one step says of its share."""
+    return f"steps[{number}].setWeight is {quantities.said_share(steps[number].set_weight)}"

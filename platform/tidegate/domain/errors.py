@@ -3,6 +3,7 @@
 TidegateError                    base; `code` is stable, the message names the thing and the way out
 ├── InvalidManifest              a file of the manifest repository cannot be read as what it must be
 ├── UnknownAgent                 the agent has no release in this environment
+│   └── ReleaseRemoved           it had one, which a commit removed
 ├── UnknownFlag                  there is no such feature flag in this environment
 ├── UnknownCommit                no such commit in the manifest repository
 ├── UnknownRollout               no rollout has this id
@@ -51,11 +52,28 @@ class UnknownAgent(TidegateError):
 
     def __init__(self, agent: str, environment: str, known: list[str]) -> None:
         self.agent = agent
+        self.environment = environment
         self.known = known
         names = ", ".join(known) if known else "none yet"
         super().__init__(
-            f"agent {agent!r} has no release in {environment!r}; known agents: {names}"
+            f"agent {agent!r} has no release in {environment!r}{self._why()}; known agents: {names}"
         )
+
+    def _why(self) -> str:
+        return ""
+
+
+class ReleaseRemoved(UnknownAgent):
+    """The agent has no release in this environment any more."""
+
+    code = "release_removed"
+
+    def __init__(self, agent: str, environment: str, known: list[str], removal: str) -> None:
+        self.removal = removal
+        super().__init__(agent, environment, known)
+
+    def _why(self) -> str:
+        return f": release removed in {self.removal}"
 
 
 class UnknownFlag(TidegateError):

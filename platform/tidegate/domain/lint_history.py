@@ -79,6 +79,16 @@ def versions_stay_as_they_were(now: Manifest, past: Past) -> Iterator[Finding]:
             )
 
 
+def releases_are_not_lost(now: Manifest, past: Past) -> Iterator[Finding]:
+    """An INTENT that is gone is a release that is gone, for which nothing is served."""
+    for path, old in (past.before.files if past.before is not None else {}).items():
+        if old.place.document is AgentRelease and path not in now.paths:
+            message = (
+                f"was deleted: {old.names['agent']} is released no more: its units get no version"
+            )
+            yield Finding(path=path, line=None, key="", severity="warning", message=message)
+
+
 def pinned_files_stay(now: Manifest, past: Past) -> Iterator[Finding]:
     """A file that was here and that a version pins is not taken away."""
     gone = (past.before.paths if past.before is not None else frozenset()) - now.paths

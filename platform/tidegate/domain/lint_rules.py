@@ -10,13 +10,15 @@ from tidegate.domain import manifest_files as files
 from tidegate.domain.agent_version import AgentVersion
 from tidegate.domain.audience import Condition
 from tidegate.domain.document import Document
+from tidegate.domain.edit_distance import edit_distance
 from tidegate.domain.errors import InvalidManifest
 from tidegate.domain.flag import FeatureFlag, compile_flag
 from tidegate.domain.installation import Installation
 from tidegate.domain.intent import AgentRelease
 from tidegate.domain.layer import check_exclusion, layer_slice
 from tidegate.domain.linting import Finding, Manifest
-from tidegate.domain.metrics import Metrics
+from tidegate.domain.metrics import SAFETY_KINDS, Metrics
+from tidegate.domain.quantities import percent_meant, said_share
 from tidegate.domain.segment import Segment, compile_segments, segment_path
 from tidegate.domain.version_checks import digest_problems
 from tidegate_sdk.allocation import Slice
@@ -25,6 +27,8 @@ from tidegate_sdk.rules import Segments
 _OURS: Final = ("agents/", "envs/", "segments/")
 _BESIDE: Final = ("README", "CODEOWNERS", "OWNERS", ".")
 """Files with such names may lie anywhere."""
+_SLIPS: Final = 2
+"""Letters by which a name may miss the one that was meant."""
 
 
 def installation_is_there(manifest: Manifest) -> Iterator[Finding]:
@@ -88,6 +92,54 @@ def guardrails_are_defined(manifest: Manifest) -> Iterator[Finding]:
                         f"{place}.guardrails[{number}]",
                         f"names {name!r}; {path} defines {', '.join(known)}",
                     )
+
+
+def safety_kinds_are_spelled_right(manifest: Manifest) -> Iterator[Finding]:
+    """A guardrail whose name is nearly a safety kind's would wait for events that nobody sends."""
+    for file, metrics in manifest.of(Metrics):
+        for number, guardrail in enumerate(metrics.guardrails):
+            meant = _safety_kind_near(guardrail.name) if guardrail.kind == "incident" else None
+            if meant is not None:
+                yield file.finding(
+                    f"guardrails[{number}].name",
+                    f"is {guardrail.name!r}; did you mean {meant!r}?",
+                    "warning",
+                )
+
+
+def _safety_kind_near(name: str) -> str | None:
+    """The safety kind that a name is not, but nearly."""
+    if name in SAFETY_KINDS:
+        return None
+    return next((each for each in SAFETY_KINDS if edit_distance(name, each) <= _SLIPS), None)
+
+
+def watches_outlast_the_window(manifest: Manifest) -> Iterator[Finding]:
+    """After a switch only units whose window has closed count, so a longer one hides harm."""
+    for file, intent in manifest.of(AgentRelease):
+        plan, path = intent.strategy.blue_green, files.metrics_path(intent.agent)
+        metrics = manifest.get(path, Metrics) or Metrics(agent=intent.agent)
+        if plan is not None and metrics.window_s > plan.post_promotion.duration_s:
+            yield file.finding(
+                "strategy.blueGreen.postPromotion.duration",
+                f"is {plan.post_promotion.duration}, shorter than the window of {metrics.window} "
+                f"({path}): the watch would be over before the first unit counts; make it longer, "
+                "or the window shorter",
+                "warning",
+            )
+
+
+def shares_are_no_forgotten_percents(manifest: Manifest) -> Iterator[Finding]:
+    """An integer counts parts per million; up to 100 it is likely a percent sign forgotten."""
+    for file, intent in manifest.of(AgentRelease):
+        canary = intent.strategy.canary
+        for number, step in enumerate(canary.steps if canary is not None else ()):
+            if isinstance(step.set_weight, int) and percent_meant(step.set_weight):
+                yield file.finding(
+                    f"strategy.canary.steps[{number}].setWeight",
+                    f"is {said_share(step.set_weight)}{percent_meant(step.set_weight)}",
+                    "warning",
+                )
 
 
 def digests_match(manifest: Manifest) -> Iterator[Finding]:

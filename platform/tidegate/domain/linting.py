@@ -18,11 +18,15 @@ from tidegate.domain.document_places import Place, place_of
 from tidegate.domain.errors import InvalidManifest
 from tidegate.domain.expected_values import Misfit, misfit
 from tidegate.domain.manifest_files import D
+from tidegate.domain.quantities import day_of
 from tidegate.domain.version_checks import Read
-from tidegate.domain.yaml_places import line_of
+from tidegate.domain.yaml_places import line_of, line_of_problem, text_of
 
 _Loader: Final = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _LINE: Final = re.compile(r"line (\d+)")
+_WHERE: Final = re.compile(r' in "<[^>]*>", line \d+, column \d+')
+"""Where YAML's parser was, in its own words; a finding has a line of its own."""
+_NO_DAY: Final = "Invalid RFC3339 encoded date"
 _MERGE: Final = "<<"
 _NAMED: Final = ("agent", "environment", "version")
 
@@ -136,10 +140,22 @@ def _unreadable(file: ManifestFile, problem: str) -> Finding:
             line=int(lines[-1]) if lines else 1,
             key="",
             severity="error",
-            message=problem,
+            message=_WHERE.sub("", problem),
         )
     found = misfit(file.place.document, problem)
-    return file.finding(found.key or _key_named(found), found.problem)
+    finding = file.finding(found.key or _key_named(found), _with_day(file, found))
+    line = line_of_problem(file.content, problem)
+    return finding if line is None else msgspec.structs.replace(finding, line=line)
+
+
+def _with_day(file: ManifestFile, found: Misfit) -> str:
+    """The problem; of a day that is written otherwise, how to write it."""
+    if not found.problem.startswith(_NO_DAY):
+        return found.problem
+    text = text_of(file.content, found.key) or ""
+    day = day_of(text)
+    way_out = f"write {day}" if day is not None else "write year-month-day, such as 2027-06-30"
+    return f"{text!r} is no day as it is written here; {way_out}"
 
 
 def _key_named(found: Misfit) -> str:
@@ -162,7 +178,7 @@ def _of_form(file: ManifestFile, document: Document) -> Iterator[Finding]:
     root = yaml.compose(file.content, Loader=_Loader)
     if isinstance(root, yaml.MappingNode):
         if not any(key.value == "kind" for key, _ in root.value):
-            yield file.finding("", f"has no kind; add kind: {file.place.kind}", "warning")
+            yield file.finding("", f"has no kind; add kind: {file.place.kind}")
         yield from (_twice(file, key, line) for key, line in _repeated(root, ""))
 
 

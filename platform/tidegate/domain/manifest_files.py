@@ -1,6 +1,7 @@
 """Where the files of a manifest repository lie, and how their text becomes values and back."""
 
 import re
+from collections.abc import Iterable
 from typing import Any, TypeVar
 
 import msgspec
@@ -57,6 +58,20 @@ def metrics_path(agent: str) -> str:
 def version_path(agent: str, version: str) -> str:
     """Path of one agent version."""
     return f"agents/{agent}/versions/{version}.yaml"
+
+
+def versions_among(paths: Iterable[str], agent: str) -> list[str]:
+    """The versions of an agent whose files are among some paths, sorted."""
+    before, after = version_path(agent, "\0").split("\0")
+    found = (each for each in paths if each.startswith(before) and each.endswith(after))
+    return sorted(each.removeprefix(before).removesuffix(after) for each in found)
+
+
+def no_version(agent: str, version: str, paths: Iterable[str]) -> str:
+    """What to say of a version that is not there: those that are."""
+    known = ", ".join(versions_among(paths, agent)) or "none"
+    path = version_path(agent, version)
+    return f"{agent} has no version {version!r}: {path} is not there; its versions are {known}"
 
 
 def is_name(text: str) -> bool:

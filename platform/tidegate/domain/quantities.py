@@ -1,6 +1,7 @@
 """How people write shares and durations in a manifest, and what they mean."""
 
 import re
+from datetime import date
 from fractions import Fraction
 from functools import lru_cache
 
@@ -8,6 +9,8 @@ from tidegate_sdk.bucketing import PARTS
 
 _PERCENT = re.compile(r"^(\d+(?:\.\d+)?)\s*%$")
 _DURATION = re.compile(r"^(\d+)\s*(s|m|h|d)$")
+_DAY = re.compile(r"^(\d{1,2})\.(\d{1,2})\.(\d{4})$")
+_HUNDRED = 100
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
@@ -36,6 +39,28 @@ def share_ppm(value: int | str) -> int:
 def percent(ppm: int) -> str:
     """A share as people read it: 10000 -> "1%", 1 -> "0.0001%"."""
     return f"{ppm / 10_000:.4f}".rstrip("0").rstrip(".") + "%"
+
+
+def said_share(value: int | str) -> str:
+    """A share as it was written, and what an integer means: 5 -> "5 (0.0005%)"."""
+    return value if isinstance(value, str) else f"{value} ({percent(value)})"
+
+
+def percent_meant(value: int | str) -> str:
+    """A question for an integer that is likely a percent sign forgotten; empty for all else."""
+    likely = isinstance(value, int) and 0 < value <= _HUNDRED
+    return f'; did you mean "{value}%"?' if likely else ""
+
+
+def day_of(text: str) -> str | None:
+    """A day that was written as such as 30.06.2027, as it must be written: 2027-06-30."""
+    match = _DAY.match(text.strip())
+    if match is None:
+        return None
+    try:
+        return date(int(match[3]), int(match[2]), int(match[1])).isoformat()
+    except ValueError:
+        return None
 
 
 def seconds(value: str) -> int:

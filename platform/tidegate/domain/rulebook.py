@@ -13,6 +13,9 @@ RULES: Final[tuple[Callable[[Manifest], Iterable[Finding]], ...]] = (
     lint_rules.environments_are_known,
     lint_rules.versions_are_there,
     lint_rules.guardrails_are_defined,
+    lint_rules.safety_kinds_are_spelled_right,
+    lint_rules.watches_outlast_the_window,
+    lint_rules.shares_are_no_forgotten_percents,
     lint_rules.digests_match,
     lint_rules.segments_are_there,
     lint_rules.flags_can_answer,
@@ -23,6 +26,7 @@ RULES: Final[tuple[Callable[[Manifest], Iterable[Finding]], ...]] = (
 
 RULES_OF_HISTORY: Final[tuple[Callable[[Manifest, Past], Iterable[Finding]], ...]] = (
     lint_history.versions_stay_as_they_were,
+    lint_history.releases_are_not_lost,
     lint_history.pinned_files_stay,
     lint_history.engine_files_are_left_to_the_engine,
     lint_history.hash_stays_while_a_rollout_runs,

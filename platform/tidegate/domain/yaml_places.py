@@ -8,7 +8,7 @@ import yaml
 _PART: Final = re.compile(r"\.?([^.\[\]`$]+)|\[(\d+)\]")
 _PLACE: Final = re.compile(r"`(\$[^`]*)`$")
 _UNKNOWN: Final = re.compile(r"unknown field `([^`]+)`")
-_FIRST_WORD: Final = re.compile(r"^(\w+) ")
+_FIRST_WORD: Final = re.compile(r"^(\w[\w.\[\]]*) ")
 
 
 def line_of(content: bytes, key: str) -> int | None:
@@ -24,10 +24,7 @@ def line_of(content: bytes, key: str) -> int | None:
     >>> line_of(b"a: 1\nb:\n  - c: 2\n", "b[0].c")
     3
     """
-    try:
-        node = yaml.compose(content, Loader=yaml.SafeLoader)
-    except (yaml.YAMLError, UnicodeDecodeError, RecursionError):
-        return None
+    node = _composed(content)
     line = None
     for name, index in _PART.findall(key):
         found = _inside(node, name, index)
@@ -49,6 +46,26 @@ def line_of_problem(content: bytes, problem: str) -> int | None:
         return None
     named = _UNKNOWN.search(problem) or _FIRST_WORD.search(problem)
     return line_of(content, f"{place[1]}.{named[1]}" if named else place[1])
+
+
+def text_of(content: bytes, key: str) -> str | None:
+    r"""What stands at a key, as it was written; None if there is nothing, or more than a word.
+
+    >>> text_of(b"expires: 30.06.2027\n", "expires")
+    '30.06.2027'
+    """
+    node = _composed(content)
+    for name, index in _PART.findall(key):
+        found = _inside(node, name, index)
+        node = None if found is None else found[1]
+    return str(node.value) if isinstance(node, yaml.ScalarNode) else None
+
+
+def _composed(content: bytes) -> yaml.Node | None:
+    try:
+        return yaml.compose(content, Loader=yaml.SafeLoader)
+    except (yaml.YAMLError, UnicodeDecodeError, RecursionError):
+        return None
 
 
 def _inside(node: yaml.Node | None, name: str, index: str) -> tuple[int, yaml.Node] | None:

@@ -64,8 +64,10 @@ class Checkout(History, Protocol):
             RepositoryError: git or a hook refused; the file is as it was.
         """
 
-    def revert(self, commit: str, path: str) -> str:
+    def revert(self, commit: str, path: str, reason: str = "") -> str:
         """Undo what a commit did to one path, in a commit of its own, as `git revert` writes it.
+
+        A reason stands below git's own lines.
 
         Raises:
             RepositoryError: git or a hook refused; the file is as it was.

@@ -7,7 +7,8 @@ from tidegate.domain.errors import LintErrors, Refused
 from tidegate.domain.intent import AgentRelease
 from tidegate.domain.linting import Finding
 from tidegate.domain.scalar_edits import Value, with_values
-from tidegate.domain.traffic import traffic_of
+from tidegate.domain.state import Phase
+from tidegate.domain.traffic import Traffic, traffic_of
 from tidegate.service.linting import lint_change
 from tidegate.service.operating import Change, Desk, Done, carry_out, outlook_of
 from tidegate.service.standing import Standing
@@ -16,7 +17,13 @@ _NO_COMMIT_YET = ""
 
 
 def deploy(
-    desk: Desk, agent: str, version: str, *, force: bool = False, message: str | None = None
+    desk: Desk,
+    agent: str,
+    version: str,
+    *,
+    force: bool = False,
+    at_once: bool = False,
+    message: str | None = None,
 ) -> Done:
     """Ask for a version: one commit that changes INTENT.
 
@@ -25,10 +32,12 @@ def deploy(
         agent: the agent.
         version: the version that every unit shall get in the end.
         force: release it although it was rolled back before.
+        at_once: also a version of the rollback window, which everyone is served without steps.
         message: of the commit.
 
     Raises:
-        Refused: it is asked for already, its file is not committed, or lint finds errors.
+        Refused: it is asked for already, its file is not committed, lint finds errors, or it would
+            be served at once and nobody said that it may.
     """
 
     def plan(standing: Standing) -> Change:
@@ -40,12 +49,15 @@ def deploy(
                 f"{standing.intent_path} asks for {version} already: {standing.traffic.reason}"
             )
         findings = _findings(desk, standing, content)
+        traffic = _traffic(standing, content)
+        if not at_once:
+            _check_steps(standing, traffic)
         said = message or f"Deploy {agent} {version}"
         return Change(
             standing=standing,
             guarded=(standing.intent_path,),
             make=lambda: desk.checkout.commit(standing.intent_path, content, said),
-            outlook=_outlook(standing, content),
+            outlook=_outlook(standing, traffic),
             warnings=tuple(findings),
         )
 
@@ -85,16 +97,7 @@ def _check_version(desk: Desk, standing: Standing, version: str) -> None:
             f"{path} is here, but not committed: git add {path}, with the files that it pins, "
             f"and git commit -m 'Add {standing.agent} {version}'"
         )
-    prefix = files.version_path(standing.agent, "").removesuffix(".yaml")
-    known = sorted(
-        each.removeprefix(prefix).removesuffix(".yaml")
-        for each in committed.paths
-        if each.startswith(prefix)
-    )
-    raise Refused(
-        f"{standing.agent} has no version {version!r}: {path} is not there; its versions are "
-        f"{', '.join(known) or 'none'}"
-    )
+    raise Refused(files.no_version(standing.agent, version, committed.paths))
 
 
 def _findings(desk: Desk, standing: Standing, content: bytes) -> list[Finding]:
@@ -122,8 +125,24 @@ def _concerns(path: str, standing: Standing) -> bool:
     )
 
 
-def _outlook(standing: Standing, content: bytes) -> str:
+def _traffic(standing: Standing, content: bytes) -> Traffic:
+    """Who would get what as soon as this is committed."""
     intent = files.parse(standing.intent_path, content, AgentRelease)
-    traffic = traffic_of(intent, standing.state, _NO_COMMIT_YET, standing.intent.version)
+    return traffic_of(intent, standing.state, _NO_COMMIT_YET, standing.intent.version)
+
+
+def _check_steps(standing: Standing, traffic: Traffic) -> None:
+    """Refuse what would reach everyone at once; the version that is live has already."""
+    version, agent = traffic.baseline, standing.agent
+    if traffic.phase is Phase.HEALTHY and version != standing.traffic.baseline:
+        raise Refused(
+            f"{version} is in the rollback window, because it was live lately: every unit would be "
+            "served it at once, without steps, preview or health check. If that is what you want: "
+            f"tidegate deploy {agent} {version} --at-once. To have it by its strategy, add it as a "
+            "version of another name"
+        )
+
+
+def _outlook(standing: Standing, traffic: Traffic) -> str:
     ended = f"; the rollout of {standing.wanted} ends" if standing.is_unfinished else ""
     return outlook_of(standing, traffic) + ended

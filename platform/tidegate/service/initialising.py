@@ -21,6 +21,12 @@ HOOK_PATH: Final = ".githooks/pre-commit"
 
 _HOOK: Final = b"""#!/bin/sh
 # Refuses a commit with problems. To use it: git config core.hooksPath .githooks
+if ! command -v tidegate >/dev/null; then
+  echo 'tidegate is not on PATH, so nothing could be looked at and nothing is committed.' >&2
+  echo 'Add the folder where it is installed: export PATH="FOLDER:$PATH"' >&2
+  echo 'To commit all the same: git commit --no-verify' >&2
+  exit 1
+fi
 exec tidegate lint
 """
 _ATTRIBUTES: Final = b"""\
@@ -41,6 +47,11 @@ Never edited once committed: a change is a new version. Nothing is pinned in thi
 _OF_METRICS: Final = """\
 What must not get worse. Goals are added as kind: outcome, such as
   - {name: goal, kind: outcome}
+"""
+_WINDOW: Final = b"""\
+# How long an outcome is waited for once a unit has met a version; then the unit counts without one.
+# Longer than the slowest task; with blueGreen shorter than postPromotion.duration.
+window: 10m
 """
 _SAFETY: Final = "".join(("guardrails:\n", *(f"- name: {n}\n" for n in SAFETY_KINDS))).encode()
 """Said although it is what the absence of the key says: this is where people add to it."""
@@ -83,7 +94,7 @@ def first_files(agent: str, environment: str) -> dict[str, bytes]:
         ),
     )
     made = {path: _with_head(path, each, head % {"agent": agent}) for path, each, head in documents}
-    made[files.metrics_path(agent)] += _SAFETY
+    made[files.metrics_path(agent)] += _WINDOW + _SAFETY
     schemas = {f"{SCHEMA_FOLDER}/{name}": content for name, content in schema_files().items()}
     return made | schemas | {HOOK_PATH: _HOOK, ".gitattributes": _ATTRIBUTES}
 

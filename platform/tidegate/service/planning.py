@@ -4,7 +4,7 @@ All guardrails are simulated at once, on the same units, so that they share the 
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 import msgspec
 import numpy as np
@@ -14,6 +14,7 @@ from tidegate.domain.decision import Verdict
 from tidegate.domain.metrics import Guardrail
 from tidegate.domain.policy import Policy
 from tidegate.domain.quantities import percent
+from tidegate.service.blast_radius import ramp
 from tidegate.service.forecast import (
     Assumptions,
     Forecast,
@@ -32,7 +33,14 @@ _ROOM = 4  # times the units that its steps ask for at least, if that is more
 _BUDGETED_STAGES = 20  # about the most that a risk budget goes through
 
 
-def forecast(policy: Policy, assumed: Assumptions, *, reps: int, seed: int) -> Forecast:
+def forecast(
+    policy: Policy,
+    assumed: Assumptions,
+    *,
+    reps: int,
+    seed: int,
+    on_end: Callable[[], None] | None = None,
+) -> Forecast:
     """Try a plan on a candidate that is like the baseline, and on one worse for each guardrail.
 
     Args:
@@ -40,18 +48,20 @@ def forecast(policy: Policy, assumed: Assumptions, *, reps: int, seed: int) -> F
         assumed: the traffic, the rates, and how much worse a harmful candidate is.
         reps: simulated rollouts of each candidate.
         seed: of the generated units.
+        on_end: called at the end of each simulated rollout, `simulated_rollouts` times in all.
 
     Raises:
         ValueError: a rate is given for what is no guardrail here, or a harmful rate is none.
     """
     names = [guardrail.name for guardrail in policy.guardrails]
-    unknown = sorted(set(assumed.rates) - set(names))
-    if unknown:
-        raise ValueError(f"rates are given for {unknown}; the guardrails that decide are {names}")
+    check_rates(assumed, names)
     simulated = _without_people(policy)
     truths = [_truth(policy, assumed, worse) for worse in (None, *policy.guardrails)]
     healthy, *worse = (
-        _rollouts(simulated, truth, assumed, reps=reps, seed=[seed, number])
+        [
+            _ended(end, on_end)
+            for end in _rollouts(simulated, truth, assumed, reps=reps, seed=[seed, number])
+        ]
         for number, truth in enumerate(truths)
     )
     harmful = [
@@ -79,6 +89,30 @@ def forecast(policy: Policy, assumed: Assumptions, *, reps: int, seed: int) -> F
     )
 
 
+def simulated_rollouts(policy: Policy, reps: int) -> int:
+    """How many rollouts a forecast simulates: of a good candidate, and one for each guardrail."""
+    return reps * (1 + len(policy.guardrails))
+
+
+def check_rates(assumed: Assumptions, names: Sequence[str]) -> None:
+    """Refuse rates of what does not decide.
+
+    Raises:
+        ValueError: one is given for a name that is not among these.
+    """
+    unknown = sorted(set(assumed.rates) - set(names))
+    if unknown:
+        raise ValueError(
+            f"rates are given for {unknown}; the guardrails that decide are {list(names)}"
+        )
+
+
+def _ended(end: Rollout, on_end: Callable[[], None] | None) -> Rollout:
+    if on_end is not None:
+        on_end()
+    return end
+
+
 def _without_people(policy: Policy) -> Policy:
     """The plan as it is simulated: approval comes at once, and each unit comes once."""
     steps = tuple(
@@ -99,7 +133,7 @@ def _truth(policy: Policy, assumed: Assumptions, worse: Guardrail | None) -> Tru
 
 def _rollouts(
     policy: Policy, truth: Truth, assumed: Assumptions, *, reps: int, seed: Sequence[int]
-) -> list[Rollout]:
+) -> Iterable[Rollout]:
     units_per_s = assumed.units_per_day / _DAY_S
     stream = InBatches(
         truth,
@@ -108,7 +142,7 @@ def _rollouts(
         look_every=max(OUTCOMES_A_LOOK, math.ceil(units_per_s)),
         generator=np.random.default_rng(seed),
     )
-    return [roll_out(policy, stream, units_per_s=units_per_s) for _ in range(reps)]
+    return (roll_out(policy, stream, units_per_s=units_per_s) for _ in range(reps))
 
 
 def _most_units(policy: Policy, assumed: Assumptions) -> int:
@@ -124,14 +158,6 @@ def _least_days(step: Step, assumed: Assumptions) -> float:
 
 
 def _planned(policy: Policy, assumed: Assumptions) -> tuple[PlannedStep, ...]:
-    """The steps below 100 %; of a risk budget the first and the certifying one."""
-    budget = policy.risk_budget
-    if budget is None:
-        steps = list(policy.steps[:-1])
-    else:
-        shares = sorted({policy.first_share_ppm, budget.certify_at_ppm})
-        known = (policy.step(number, share) for number, share in enumerate(shares))
-        steps = [step for step in known if step is not None]
     return tuple(
         PlannedStep(
             share=percent(step.share_ppm),
@@ -141,7 +167,7 @@ def _planned(policy: Policy, assumed: Assumptions) -> tuple[PlannedStep, ...]:
             asks_for="certainty" if step.certify else "no harm",
             approval=step.needs_approval,
         )
-        for step in steps
+        for step in ramp(policy)
     )
 
 

@@ -1,12 +1,6 @@
-"""Reading one commit of the manifest repository: documents, and what they say must be served.
+"""Reading one commit of the manifest repository: what its documents say must be served."""
 
-Documents are kept by the identity of their content: a new commit costs what it changed.
-"""
-
-import threading
-from collections import OrderedDict
 from collections.abc import Iterable, Iterator
-from typing import cast
 
 import msgspec
 
@@ -22,17 +16,16 @@ from tidegate.domain.metrics import Metrics
 from tidegate.domain.orders import RolloutOrders
 from tidegate.domain.policy import Policy, policy_of
 from tidegate.domain.release import Release
-from tidegate.domain.segment import Segment, compile_what_can_be, segment_path
 from tidegate.domain.state import ReleaseState
 from tidegate.domain.traffic import Traffic, traffic_of
 from tidegate.domain.version_diff import diff, is_forward_only
 from tidegate.domain.write_back import Deploy
+from tidegate.service.documents import Documents
 from tidegate.service.ports import ManifestRepository
+from tidegate.service.segment_reading import SegmentReader
 from tidegate_sdk.allocation import Slice
 from tidegate_sdk.flags import CompiledFlag
 from tidegate_sdk.rules import Segments
-
-_REMEMBERED_DOCUMENTS = 50_000
 
 
 class ManifestReader:
@@ -46,17 +39,16 @@ class ManifestReader:
     def __init__(self, repository: ManifestRepository, environment: str) -> None:
         self._repository = repository
         self.environment = environment
-        self._documents: OrderedDict[tuple[str, str, str], msgspec.Struct] = OrderedDict()
-        self._segments: tuple[str, Segments, dict[str, str]] = ("", {}, {})
-        self._lock = threading.Lock()
+        self._documents = Documents(repository)
+        self._segments = SegmentReader(self._documents)
 
     def agents(self, commit: str) -> list[str]:
         """The agents that have a release."""
-        return self._stems(commit, f"envs/{self.environment}")
+        return self._documents.names(commit, f"envs/{self.environment}")
 
     def flags(self, commit: str) -> list[str]:
         """The feature flags."""
-        return self._stems(commit, f"envs/{self.environment}/flags")
+        return self._documents.names(commit, f"envs/{self.environment}/flags")
 
     def release(self, agent: str, commit: str) -> Release:
         """An agent's release.
@@ -65,10 +57,14 @@ class ManifestReader:
             InvalidManifest: a file that it needs is missing or cannot be read as what it must be.
         """
         intent_path = files.intent_path(self.environment, agent)
-        installation = self._required(commit, files.INSTALLATION_PATH, Installation)
+        installation = self._documents.required(commit, files.INSTALLATION_PATH, Installation)
         intent = self._intent(commit, agent)
-        state = self._optional(commit, files.state_path(self.environment, agent), ReleaseState)
-        metrics = self._optional(commit, files.metrics_path(agent), Metrics) or Metrics(agent=agent)
+        state = self._documents.optional(
+            commit, files.state_path(self.environment, agent), ReleaseState
+        )
+        metrics = self._documents.optional(commit, files.metrics_path(agent), Metrics) or Metrics(
+            agent=agent
+        )
         attempt = self._repository.last_change(commit, intent_path)
         before = self._repository.info(attempt).parent
         traffic = traffic_of(intent, state, attempt, self._version_at(before, intent_path))
@@ -102,39 +98,20 @@ class ManifestReader:
             InvalidManifest: its file, or a segment that it names, cannot be read.
         """
         path = flag_path(self.environment, flag)
-        document = self._required(commit, path, FeatureFlag)
+        document = self._documents.required(commit, path, FeatureFlag)
         if document.flag != flag:
             raise InvalidManifest(path, f"flag is {document.flag!r}, but the file says {flag!r}")
-        installation = self._required(commit, files.INSTALLATION_PATH, Installation)
+        installation = self._documents.required(commit, files.INSTALLATION_PATH, Installation)
         holdout = self._holdout(installation)
         return compile_flag(path, document, self.segments(commit), holdout)
 
     def segments(self, commit: str) -> Segments:
         """Matchers of the segments that can be read; the others are missing to who names them."""
-        return self._segments_at(commit)[0]
+        return self._segments.at(commit).matchers
 
     def segment_problems(self, commit: str) -> dict[str, str]:
         """Why a segment cannot be read, by its path without the suffix."""
-        return self._segments_at(commit)[1]
-
-    def _segments_at(self, commit: str) -> tuple[Segments, dict[str, str]]:
-        known, compiled, problems = self._segments
-        if known != commit:
-            documents, problems = self._readable_segments(commit)
-            compiled, broken = compile_what_can_be(documents)
-            problems |= broken
-            self._segments = (commit, compiled, problems)
-        return compiled, problems
-
-    def _readable_segments(self, commit: str) -> tuple[dict[str, Segment], dict[str, str]]:
-        documents: dict[str, Segment] = {}
-        problems: dict[str, str] = {}
-        for name in self._stems(commit, "segments"):
-            try:
-                documents[name] = self._required(commit, segment_path(name), Segment)
-            except InvalidManifest as error:
-                problems[f"segments/{name}"] = str(error)
-        return documents, problems
+        return self._segments.at(commit).problems
 
     def deploy_of(self, release: Release) -> Deploy:
         """The commit that began a release's attempt, and the INTENT to go back to.
@@ -189,7 +166,7 @@ class ManifestReader:
     def _named_at(self, commit: str, path: str) -> frozenset[str] | None:
         """The versions that INTENT names at a commit; None if it is not there, or unreadable."""
         try:
-            found = self._optional(commit, path, AgentRelease)
+            found = self._documents.optional(commit, path, AgentRelease)
         except InvalidManifest:
             return None
         if found is None:
@@ -200,7 +177,7 @@ class ManifestReader:
 
     def _intent(self, commit: str, agent: str) -> AgentRelease:
         path = files.intent_path(self.environment, agent)
-        intent = self._required(commit, path, AgentRelease)
+        intent = self._documents.required(commit, path, AgentRelease)
         if intent.agent != agent or not files.is_name(agent):
             raise InvalidManifest(
                 path, f"agent is {intent.agent!r}, but the file's name says {agent!r}"
@@ -209,7 +186,7 @@ class ManifestReader:
 
     def _orders(self, commit: str, agent: str, attempt: str) -> Orders:
         path = files.orders_path(self.environment, agent)
-        found = self._optional(commit, path, RolloutOrders)
+        found = self._documents.optional(commit, path, RolloutOrders)
         return (found or RolloutOrders(agent=agent, attempt="")).for_attempt(attempt)
 
     def _holdout(self, installation: Installation) -> Slice | None:
@@ -237,7 +214,7 @@ class ManifestReader:
         self, commit: str, agent: str, names: Iterable[str | None]
     ) -> dict[str, AgentVersion]:
         return {
-            name: self._required(commit, files.version_path(agent, name), AgentVersion)
+            name: self._documents.required(commit, files.version_path(agent, name), AgentVersion)
             for name in sorted({name for name in names if name is not None})
         }
 
@@ -252,37 +229,10 @@ class ManifestReader:
         if commit is None:
             return None
         try:
-            found = self._optional(commit, path, AgentRelease)
+            found = self._documents.optional(commit, path, AgentRelease)
         except InvalidManifest:
             return None
         return found.version if found is not None else None
-
-    def _stems(self, commit: str, folder: str) -> list[str]:
-        names = self._repository.names(commit, folder)
-        return [name.removesuffix(".yaml") for name in names if name.endswith(".yaml")]
-
-    def _optional(self, commit: str, path: str, kind: type[files.D]) -> files.D | None:
-        blob = self._repository.blob(commit, path)
-        if blob is None:
-            return None
-        key = (kind.__name__, path, blob)
-        with self._lock:
-            known = self._documents.get(key)
-        if known is not None:
-            return cast("files.D", known)
-        content = self._repository.read(commit, path) or b""
-        document = files.parse(path, content, kind)
-        with self._lock:
-            self._documents[key] = document
-            while len(self._documents) > _REMEMBERED_DOCUMENTS:
-                self._documents.popitem(last=False)
-        return document
-
-    def _required(self, commit: str, path: str, kind: type[files.D]) -> files.D:
-        found = self._optional(commit, path, kind)
-        if found is None:
-            raise InvalidManifest(path, "is missing at this commit; add it, or name another")
-        return found
 
 
 def _versions_of(

@@ -267,8 +267,8 @@ def _notes(recorded: RecordedRollout, course: _Course) -> Iterator[str]:
     unseen = [each.name for each in course.policy.guardrails if each.name not in course.seen]
     if unseen:
         yield (
-            f"No event of {', '.join(unseen)} was seen: that it never happened, and that nobody "
-            "reports it, look the same."
+            f"No event of {', '.join(unseen)} was seen by then: that it never happened, and that "
+            "nobody reports it, look the same."
         )
 
 

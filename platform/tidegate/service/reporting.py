@@ -1,19 +1,28 @@
 """`status`: where every release stands, from git alone, and whether a service serves just that."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
-from typing import Any
+from typing import Any, Final, TypeAlias
+from urllib.parse import quote
 
 import msgspec
 
 from tidegate.domain import manifest_files as files
 from tidegate.domain.canary import Canary
-from tidegate.domain.errors import RemoteUnreachable, TidegateError, UnknownAgent
+from tidegate.domain.errors import (
+    ReleaseRemoved,
+    RemoteUnreachable,
+    TidegateError,
+    UnknownAgent,
+)
 from tidegate.domain.person_commits import AuthoredCommit, Upstream
 from tidegate.domain.quantities import percent
 from tidegate.domain.state import BadVersion, Phase
 from tidegate.service.checkout_port import Checkout
 from tidegate.service.standing import Standing, agents_at, standing_of
+
+Ask: TypeAlias = Callable[[str], Mapping[str, Any] | None]
+_RUNNING: Final = (Phase.PROGRESSING.value, Phase.PAUSED.value)
 
 
 class CommitView(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
@@ -25,6 +34,14 @@ class CommitView(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     at: datetime
 
 
+class ArmView(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """One arm beside the stable version, such as "5%" of all units."""
+
+    name: str
+    version: str
+    share: str
+
+
 class ReleaseView(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     """A release at a glance.
 
@@ -32,13 +49,16 @@ class ReleaseView(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
         wanted: the version that INTENT names.
         stable: the version of everyone outside the share.
         candidate: the version inside the share, if one is being released.
+        strategy: "canary", "blueGreen" or "ab".
         share: the share of all that is compared with the stable version, such as "5%".
+        arms: who has which part of that share.
         step, steps: the step in force, from 1, of how many; None outside a rollout with steps.
         paused_by: "person" or "engine", if somebody paused it.
         frozen: whether units that met the candidate must stay on it, for their memory's sake.
         since: when it came to be so.
         deploy: the commit that last changed INTENT.
         decision: the engine's last.
+        waits_for: why a rollout that runs has not gone on yet; only a service knows.
     """
 
     agent: str
@@ -47,7 +67,9 @@ class ReleaseView(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     wanted: str
     stable: str
     candidate: str | None
+    strategy: str
     share: str
+    arms: tuple[ArmView, ...]
     step: int | None
     steps: int | None
     paused_by: str | None
@@ -58,6 +80,12 @@ class ReleaseView(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     decision: CommitView | None
     bad: tuple[BadVersion, ...]
     window: tuple[str, ...]
+    waits_for: str | None = None
+
+    @property
+    def is_running(self) -> bool:
+        """Whether an engine is at it."""
+        return self.phase in (Phase.PROGRESSING, Phase.PAUSED)
 
 
 class Report(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
@@ -96,7 +124,8 @@ def report(
         fetch: ask the remote for news first.
 
     Raises:
-        UnknownAgent: it has no release in this environment.
+        UnknownAgent: it has no release in this environment, and never had one.
+        ReleaseRemoved: it has none any more.
     """
     upstream, problem = _news(checkout) if fetch else (_upstream(checkout), None)
     reference = upstream.reference if upstream is not None else None
@@ -107,7 +136,7 @@ def report(
     ahead, behind = checkout.distance(reference) if reference is not None else (0, 0)
     known = agents_at(checkout.tree(commit), environment)
     if agent is not None and agent not in known:
-        raise UnknownAgent(agent, environment, known)
+        raise _unknown(checkout, commit, UnknownAgent(agent, environment, known))
     releases, problems = _views(checkout, commit, environment, [agent] if agent else known)
     return Report(
         environment=environment,
@@ -119,6 +148,44 @@ def report(
         releases=tuple(releases),
         problems=problems,
     )
+
+
+def _unknown(checkout: Checkout, commit: str, error: UnknownAgent) -> UnknownAgent:
+    """With the commit that removed the release, if there was one."""
+    path = files.intent_path(error.environment, error.agent)
+    changes = checkout.changes(commit, path, limit=1) if files.is_name(error.agent) else []
+    if not changes:
+        return error
+    info = checkout.info(changes[0])
+    removal = f'{info.commit[:12]} "{info.subject}" by {info.author}'
+    return ReleaseRemoved(error.agent, error.environment, error.known, removal)
+
+
+def with_waits(told: Report, rollouts: Iterable[Mapping[str, Any]], ask: Ask) -> Report:
+    """The report with what a service says that each rollout under way waits for.
+
+    Args:
+        told: the report from git.
+        rollouts: the service's answer to GET /v1/rollouts, newest first.
+        ask: the service's answer to another path; None if it has none.
+    """
+    reasons: dict[str, str] = {}
+    for each in rollouts:
+        if each.get("environment") == told.environment and each.get("phase") in _RUNNING:
+            reasons.setdefault(str(each.get("agent")), str(each.get("reason")))
+    return msgspec.structs.replace(
+        told, releases=tuple(_with_wait(view, reasons, ask) for view in told.releases)
+    )
+
+
+def _with_wait(view: ReleaseView, reasons: Mapping[str, str], ask: Ask) -> ReleaseView:
+    if not view.is_running:
+        return view
+    reason = reasons.get(view.agent)
+    if view.strategy == "blueGreen":
+        answer = ask(f"/v1/agents/{quote(view.agent)}/environments") or {}
+        reason = answer.get("waiting_for") or reason
+    return msgspec.structs.replace(view, waits_for=reason)
 
 
 def drift_of(told: Report, served: Mapping[str, Any]) -> tuple[str, ...]:
@@ -209,6 +276,11 @@ def _view(checkout: Checkout, standing: Standing) -> ReleaseView:
         wanted=standing.intent.version,
         stable=traffic.baseline,
         candidate=traffic.candidate,
+        strategy=_strategy(standing),
+        arms=tuple(
+            ArmView(name=arm.name, version=arm.version, share=percent(arm.share_ppm))
+            for arm in traffic.arms
+        ),
         share=percent(traffic.share_ppm),
         step=state.step + 1 if stepping and state is not None else None,
         steps=_steps(canary) if stepping else None,
@@ -221,6 +293,13 @@ def _view(checkout: Checkout, standing: Standing) -> ReleaseView:
         bad=state.bad if state is not None else (),
         window=state.window if state is not None else (),
     )
+
+
+def _strategy(standing: Standing) -> str:
+    strategy = standing.intent.strategy
+    if strategy.ab is not None:
+        return "ab"
+    return "canary" if strategy.canary is not None else "blueGreen"
 
 
 def _steps(canary: Canary | None) -> int | None:

@@ -17,13 +17,14 @@ from tidegate.service.standing import Standing, parsed
 _NO_COMMIT_YET = ""
 
 
-def abort(desk: Desk, agent: str, *, force: bool = False) -> Done:
+def abort(desk: Desk, agent: str, *, force: bool = False, reason: str = "") -> Done:
     """End the rollout under way: everybody gets the version that was live before it.
 
     Args:
         desk: what to work on.
         agent: the agent.
         force: also where units cannot go back without their memory.
+        reason: why, for the commit's message.
 
     Raises:
         Refused: nothing runs, or memory would be corrupted.
@@ -38,12 +39,14 @@ def abort(desk: Desk, agent: str, *, force: bool = False) -> Done:
             )
         if standing.traffic.frozen and not force:
             raise Refused(_memory_warning(standing, standing.traffic.baseline))
-        return _change_to(desk, standing, standing.traffic.baseline, "Abort")
+        return _change_to(desk, standing, standing.traffic.baseline, "Abort", reason)
 
     return carry_out(desk, agent, plan)
 
 
-def undo(desk: Desk, agent: str, *, to: str | None = None, force: bool = False) -> Done:
+def undo(
+    desk: Desk, agent: str, *, to: str | None = None, force: bool = False, reason: str = ""
+) -> Done:
     """Go back to the version before, or to any that was live.
 
     While a rollout runs, the version before is the one that it would replace.
@@ -53,6 +56,7 @@ def undo(desk: Desk, agent: str, *, to: str | None = None, force: bool = False) 
         agent: the agent.
         to: the version; the last good one if not given.
         force: also where units cannot go back without their memory.
+        reason: why, for the commit's message.
 
     Raises:
         Refused: there is none, it was never live, it was rolled back, or memory would be corrupted.
@@ -62,19 +66,19 @@ def undo(desk: Desk, agent: str, *, to: str | None = None, force: bool = False) 
         target = _chosen(desk, standing, to) if to is not None else _version_before(desk, standing)
         if not force and _corrupts_memory(desk, standing, target):
             raise Refused(_memory_warning(standing, target))
-        return _change_to(desk, standing, target, "Undo")
+        return _change_to(desk, standing, target, "Undo", reason)
 
     return carry_out(desk, agent, plan)
 
 
-def _change_to(desk: Desk, standing: Standing, target: str, verb: str) -> Change:
+def _change_to(desk: Desk, standing: Standing, target: str, verb: str, reason: str) -> Change:
     """A revert, where undoing the last change of INTENT leads there; else a change of its own."""
     path, before = standing.intent_path, standing.before
     if before is not None and before.version == target:
         return Change(
             standing=standing,
             guarded=(path,),
-            make=lambda: desk.checkout.revert(standing.attempt, path),
+            make=lambda: desk.checkout.revert(standing.attempt, path, reason),
             outlook=_outlook(standing, before),
         )
     content = with_values(path, standing.content, values_for(standing.intent, target))
@@ -83,7 +87,8 @@ def _change_to(desk: Desk, standing: Standing, target: str, verb: str) -> Change
             f"{path} asks for {target} already, and what it said before is another version; "
             "change it by hand"
         )
-    message = f"{verb} {standing.agent} {standing.wanted}: back to {target}"
+    subject = f"{verb} {standing.agent} {standing.wanted}: back to {target}"
+    message = f"{subject}\n\n{reason}" if reason else subject
     return Change(
         standing=standing,
         guarded=(path,),

@@ -198,15 +198,13 @@ def test_error_names_file_line_and_key(checkout: Path, old: str, new: str, probl
                      "'support wrong'", id="another version"),
         pytest.param(files.render(version("wrong")).replace(b"support", b"sales"),
                      "is 'sales wrong', but", id="another agent"),
-        pytest.param(None, "cannot be read: No such file or directory", id="no file"),
     ],
 )  # fmt: skip
 def test_version_that_cannot_be_read_exits_with_two(
-    checkout: Path, content: bytes | None, problem: str
+    checkout: Path, content: bytes, problem: str
 ) -> None:
     path = checkout / files.version_path("support", "wrong")
-    if content is not None:
-        path.write_bytes(content)
+    path.write_bytes(content)
     result = _run(checkout, "support", "v1", "wrong")
     assert result.exit_code == 2
     assert str(path) in result.stderr
@@ -229,3 +227,28 @@ def test_wrong_call_is_refused_with_a_way_out(
     result = _run(checkout, *arguments)
     assert result.exit_code == 2
     assert problem in result.stderr
+
+
+def test_version_that_is_not_there_is_told_with_those_that_are(checkout: Path) -> None:
+    result = _run(checkout, "support", "v1", "v9")
+    assert result.exit_code == 2
+    assert (
+        "support has no version 'v9': agents/support/versions/v9.yaml is not there; its versions "
+        f"are {', '.join(sorted(VERSIONS))}\n" in result.stderr
+    )
+
+
+def test_agent_with_one_version_is_told_that_there_must_be_two(checkout: Path) -> None:
+    result = _run(checkout, "support", "v2")
+    assert result.exit_code == 2
+    assert "support v2 names one version, and there must be two" in result.stderr
+    assert "tidegate diff support v2 OTHER" in result.stderr
+
+
+def test_diff_finds_the_checkout_around_the_current_folder(
+    checkout: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (checkout / files.INSTALLATION_PATH).write_text("kind: Tidegate\n")
+    monkeypatch.chdir(checkout / "agents" / "support")
+    result = CliRunner().invoke(main, ["diff", *BREAKS])
+    assert "number → integer" in result.stdout

@@ -20,6 +20,15 @@ GOOD = {
     "agents/support/versions/v1.yaml": "kind: AgentVersion\nagent: support\nversion: v1\n",
     INTENT: f"kind: AgentRelease\nagent: support\nversion: v1\n{CANARY}",
 }
+
+
+def _with_steps(*shares: str) -> str:
+    """INTENT with steps on lines of their own, from line 7 on."""
+    steps = "".join(f"      - setWeight: {share}\n" for share in shares)
+    head = "kind: AgentRelease\nagent: support\nversion: v1\n"
+    return f"{head}strategy:\n  canary:\n    steps:\n{steps}"
+
+
 FLAG = """\
 kind: FeatureFlag
 flag: {flag}
@@ -130,16 +139,40 @@ def test_key_that_is_there_twice_further_in_is_found() -> None:
     assert [each.key for each in found] == ["strategy.canary.steps[0].minUnits"]
 
 
-def test_missing_kind_is_a_warning() -> None:
+def test_missing_kind_is_an_error() -> None:
     assert _said({INTENT: GOOD[INTENT].removeprefix("kind: AgentRelease\n")}) == [
-        f"{INTENT}:1: warning: has no kind; add kind: AgentRelease"
+        f"{INTENT}:1: error: has no kind; add kind: AgentRelease"
     ]
 
 
 @pytest.mark.parametrize(
     ("text", "line", "said"),
     [
-        pytest.param("a: [1,\nb: 2\n", 3, "no valid YAML", id="no YAML"),
+        pytest.param(
+            "a: [1,\nb: 2\n",
+            3,
+            "no valid YAML: while parsing a flow sequence did not find expected ',' or ']'",
+            id="no YAML",
+        ),
+        pytest.param(
+            _with_steps("1%", "5"),
+            8,
+            "strategy.canary: steps[1].setWeight is 5 (0.0005%), not above steps[0] with 1%; "
+            'did you mean "5%"?',
+            id="a percent sign forgotten",
+        ),
+        pytest.param(
+            _with_steps("25%", "5%"),
+            8,
+            "strategy.canary: steps[1].setWeight is 5%, not above steps[0] with 25%",
+            id="steps that fall",
+        ),
+        pytest.param(
+            _with_steps("1%", "50%"),
+            8,
+            "strategy.canary: steps[1].setWeight is 50%, but the last step must be 100%",
+            id="steps that end too early",
+        ),
         pytest.param("- a\n", 1, "must be a mapping with kind: AgentRelease", id="a list"),
         pytest.param("", 1, "must be a mapping with kind: AgentRelease", id="empty"),
         pytest.param(
@@ -374,4 +407,69 @@ def test_hash_may_change_while_nothing_runs() -> None:
             "are running (envs/production/state/support.yaml); their units would change arms: "
             "wait until they end"
         )
+    ]
+
+
+@pytest.mark.parametrize(
+    ("written", "way_out"),
+    [("30.06.2027", "write 2027-06-30"), ("soon", "write year-month-day, such as 2027-06-30")],
+)
+def test_day_written_otherwise_is_told_how_to_write_it(written: str, way_out: str) -> None:
+    content = FLAG.format(flag="chat") + f"expires: {written}\n"
+    path = "envs/production/flags/chat.yaml"
+    assert _said({path: content}) == [
+        f"{path}:6: error: expires: '{written}' is no day as it is written here; {way_out}"
+    ]
+
+
+@pytest.mark.parametrize("name", ["eror", "errors", "prompt-injection", "unexpected_tools"])
+def test_guardrail_named_nearly_like_a_safety_kind_is_a_warning(name: str) -> None:
+    path = "agents/support/metrics.yaml"
+    content = f"kind: Metrics\nagent: support\nguardrails:\n  - name: {name}\n"
+    said = _said({path: content})
+    assert len(said) == 1
+    assert said[0].startswith(f"{path}:4: warning: guardrails[0].name: is {name!r}; did you mean")
+
+
+@pytest.mark.parametrize(
+    "guardrail", ["{name: error}", "{name: toxicity}", "{name: terror, kind: outcome}"]
+)
+def test_guardrail_of_its_own_name_is_no_slip(guardrail: str) -> None:
+    content = f"kind: Metrics\nagent: support\nguardrails: [{guardrail}]\n"
+    assert _said({"agents/support/metrics.yaml": content}) == []
+
+
+def test_first_share_without_a_percent_sign_is_a_warning() -> None:
+    assert _said({INTENT: _with_steps("5", "100%")}) == [
+        f'{INTENT}:7: warning: strategy.canary.steps[0].setWeight: is 5 (0.0005%); did you mean "5%"?'
+    ]
+
+
+@pytest.mark.parametrize(("window", "expected"), [("2h", 1), ("1h", 0)])
+def test_window_longer_than_the_watch_after_a_switch_is_a_warning(
+    window: str, expected: int
+) -> None:
+    colours = "blue: {version: v1, endpoint: b}, green: {version: v2, endpoint: g}"
+    release = (
+        "kind: AgentRelease\nagent: support\nversion: v1\n"
+        f"strategy: {{blueGreen: {{active: blue, {colours}}}}}\n"
+    )
+    said = _said(
+        {
+            INTENT: release,
+            "agents/support/versions/v2.yaml": GOOD["agents/support/versions/v1.yaml"].replace(
+                "v1", "v2"
+            ),
+            "agents/support/metrics.yaml": f"kind: Metrics\nagent: support\nwindow: {window}\n",
+        }
+    )
+    assert len(said) == expected
+    assert all(
+        "warning: strategy.blueGreen.postPromotion.duration: is 1h, shorter" in s for s in said
+    )
+
+
+def test_release_that_was_deleted_is_a_warning_in_the_place_that_it_had() -> None:
+    assert _said({INTENT: None}, before={}) == [
+        f"{INTENT}: warning: was deleted: support is released no more: its units get no version"
     ]

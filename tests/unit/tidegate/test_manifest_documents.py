@@ -68,12 +68,14 @@ def test_metrics_must_name_each_guardrail_once(names: tuple[str, ...]) -> None:
 @pytest.mark.parametrize(
     ("weights", "problem"),
     [
-        pytest.param((), "begin above 0% and end with setWeight: 100%", id="no step"),
-        pytest.param(("0%", "100%"), "begin above 0%", id="first at 0 %"),
-        pytest.param(("1%", "50%"), "end with setWeight: 100%", id="ends below 100 %"),
-        pytest.param(("5%", "1%", "100%"), "a ramp never falls", id="falls"),
-        pytest.param(("5%", "5%", "100%"), "raise setWeight each time", id="stands still"),
-        pytest.param(("100%", "100%"), "raise setWeight each time", id="100 % twice"),
+        pytest.param((), "steps has 0, must be at least two", id="no step"),
+        pytest.param(("0%", "100%"), "is 0%, must be above 0%", id="first at 0 %"),
+        pytest.param(
+            ("1%", "50%"), "is 50%, but the last step must be 100%", id="ends below 100 %"
+        ),
+        pytest.param(("5%", "1%", "100%"), "is 1%, not above .* 5%", id="falls"),
+        pytest.param(("5%", "5%", "100%"), "is 5%, not above .* 5%", id="stands still"),
+        pytest.param(("100%", "100%"), "is 100%, not above .* 100%", id="100 % twice"),
     ],
 )
 def test_canary_whose_steps_do_not_rise_to_the_whole_is_refused(

@@ -12,14 +12,13 @@ from click.testing import CliRunner, Result
 
 from tidegate.cli import main
 from tidegate.domain import manifest_files as files
-from tidegate.domain.blue_green import BlueGreen, Colour
 from tidegate.domain.canary import Canary, Deadline, Pause, RiskBudget, Step
 from tidegate.domain.installation import Budgets, Installation
 from tidegate.domain.intent import AgentRelease, Strategy
 from tidegate.domain.metrics import Guardrail, Metrics
 from tidegate.domain.policy import Policy
 from tidegate.service.forecast import Assumptions, Forecast
-from tidegate.service.planning import forecast
+from tidegate.service.planning import forecast, simulated_rollouts
 
 ERROR, GOAL = Guardrail(name="error"), Guardrail(name="goal", kind="outcome")
 STEPS = (
@@ -27,7 +26,6 @@ STEPS = (
     Step(set_weight="50%", certify=True),
     Step(set_weight="100%"),
 )
-COLOURS = ("blue", "green")
 WORSE = {"harm": 5.0, "loss": 0.3}
 KEYS = [
     "worst_case_harmed_units",
@@ -49,6 +47,14 @@ KEYS = [
     "agent",
     "environment",
     "version",
+    "live",
+    "strategy",
+    "simulated",
+    "remarks",
+    "differences",
+    "missing",
+    "suggested_steps",
+    "blast_radius",
 ]
 
 
@@ -162,6 +168,13 @@ def test_what_is_simulated_otherwise_than_it_is_gets_a_note(policy: Policy, word
     assert any(words in note for note in found.notes)
 
 
+def test_end_of_each_simulated_rollout_is_told() -> None:
+    ends = []
+    policy, assumed = _policy(), Assumptions(units_per_day=1000.0, **WORSE)
+    forecast(policy, assumed, reps=2, seed=3, on_end=lambda: ends.append(1))
+    assert len(ends) == simulated_rollouts(policy, 2) == 6
+
+
 def test_plan_with_a_risk_budget_names_its_first_share_and_where_it_certifies() -> None:
     budget = RiskBudget(excess=20, look_units=1000, certify_at="40%")
     found = _forecast(_policy(ERROR, steps=(), risk_budget=budget), reps=3)
@@ -227,7 +240,7 @@ def test_plan_prints_one_json_object_with_the_worst_case_first(checkout: Path) -
     assert (found["agent"], found["environment"], found["version"]) == (
         "support",
         "production",
-        "v2",
+        None,
     )
     assert [each["guardrail"] for each in found["harmful"]] == ["error", "goal"]
     assert found["assumed_rates"] == ["error", "goal"]
@@ -242,7 +255,7 @@ def test_plan_in_words_states_the_worst_case_before_anything_else(checkout: Path
     result = _plan(checkout)
     assert result.exit_code == 0, result.output
     title, worst, *rest = result.output.splitlines()
-    assert title == "Plan: support v2 to production"
+    assert title == "Plan: a new version of support to production"
     assert worst.startswith("Worst case: ")
     text = " ".join(rest)
     for words in ("5%", "500 units", "every guardrail is certified", "reaches 100 %", "harmed"):
@@ -260,10 +273,12 @@ def test_plan_says_nothing_of_assumed_rates_when_all_are_given(checkout: Path) -
 def test_plan_as_markdown_has_headings_and_tables_of_equal_width(checkout: Path) -> None:
     result = _plan(checkout, "--markdown")
     lines = result.output.splitlines()
-    assert lines[0] == "### Plan: support v2 to production"
+    assert lines[0] == "### Plan: a new version of support to production"
     assert lines[2].startswith("**Worst case: ")
     assert [line for line in lines if line.startswith("#### ")] == [
+        "#### What changes",
         "#### The plan: 12.0 hours at least, at 1,000 units a day",
+        "#### Who meets it",
         "#### If it is just like what is live",
         "#### If it is worse on one guardrail",
         "#### What this rests on",
@@ -271,7 +286,7 @@ def test_plan_as_markdown_has_headings_and_tables_of_equal_width(checkout: Path)
     assert "| 1 | 5% | 500 units | 12.0 hours | no harm is seen |" in lines
     groups = itertools.groupby(lines, key=lambda line: line.startswith("|"))
     tables = [list(table) for is_table, table in groups if is_table]
-    assert [len(table) for table in tables] == [4, 8, 4]
+    assert [len(table) for table in tables] == [4, 5, 8, 4]
     assert all(len({line.count("|") for line in table}) == 1 for table in tables)
 
 
@@ -337,17 +352,6 @@ def test_plan_of_a_release_under_another_agents_name_is_refused(checkout: Path) 
     result = _plan(checkout, agent="billing")
     assert result.exit_code == 1
     assert "agent is 'support', but the file's name says 'billing'" in result.output
-
-
-def test_plan_of_a_release_that_is_no_canary_is_refused(checkout: Path) -> None:
-    colours = {name: Colour(version=name, endpoint=f"https://{name}.example") for name in COLOURS}
-    switch = BlueGreen(active="green", **colours)
-    intent = AgentRelease(agent="support", version="green", strategy=Strategy(blue_green=switch))
-    path = files.intent_path("production", "support")
-    (checkout / path).write_bytes(files.render(intent))
-    result = _plan(checkout)
-    assert result.exit_code == 1
-    assert f"{path}: strategy is no canary" in result.output
 
 
 @pytest.mark.parametrize("agent", ["suport", "../support"])
