@@ -61,15 +61,11 @@ def test_a_fault_is_found_and_the_history_that_shows_it_is_made_short(
     monkeypatch.setattr(Emergencies, "settle", lambda *_: None)
     history = [
         Operation("write_notes"),
-        Operation("deploy", ("other", "v3", "")),
         Operation("deploy", ("support", "v2", "")),
-        Operation("wait_minutes", (1,)),
         Operation("turn", (FIRST,)),
         Operation("order", ("other", "pause")),
         Operation("harm", (FIRST, "support")),
-        Operation("restart", (SECOND,)),
         Operation("turn", (FIRST,)),
-        Operation("merge_notes"),
     ]
     with pytest.raises(AssertionError) as caught:
         histories.check(history)
@@ -77,7 +73,6 @@ def test_a_fault_is_found_and_the_history_that_shows_it_is_made_short(
         "The shortest history that was found:\n"
         "  1. deploy support v2\n"
         "  2. turn first engine\n"
-        "  3. harm first engine support\n"
-        "  4. turn first engine"
+        "  3. harm first engine support"
     )
     assert "the first engine has stopped" in str(caught.value)

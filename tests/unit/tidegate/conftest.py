@@ -2,11 +2,13 @@
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
 
+from planned import planned_checkout
 from tidegate.domain.canary import Canary, Pause, Step
 from tidegate.domain.decision import Decision, Verdict
 from tidegate.domain.evidence import ArmCounts, Clock, Evidence, StageCounts
@@ -177,3 +179,9 @@ def make_record(policy: Policy) -> Make:
         return DecisionRecord(**(known | changes))
 
     return make
+
+
+@pytest.fixture
+def checkout(tmp_path: Path) -> Path:
+    """v1 is live, v2 is asked for, by a canary."""
+    return planned_checkout(tmp_path)

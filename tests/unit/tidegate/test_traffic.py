@@ -1,15 +1,17 @@
 """Serving is a pure function of one commit: every case."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TYPE_CHECKING
 
 import msgspec
 import pytest
 
 from tidegate.domain.intent import AgentRelease
-from tidegate.domain.release import Release
 from tidegate.domain.state import BadVersion, Phase, ReleaseState
 from tidegate.domain.traffic import Traffic, traffic_of
+
+if TYPE_CHECKING:
+    from tidegate.domain.release import Release
 
 Make = Callable[..., Any]
 DEPLOY, LATER = "d" * 40, "e" * 40
