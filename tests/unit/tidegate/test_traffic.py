@@ -1,7 +1,7 @@
 """Serving is a pure function of one commit: every case."""
 
 from collections.abc import Callable
-from typing import Any, TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 import pytest
