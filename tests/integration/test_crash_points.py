@@ -42,7 +42,7 @@ class Scenario:
     Attributes:
         prepare: leads up to it.
         act: it; what the engine is killed in.
-        points: at how many of its calls the world on disk is another than at the one before.
+        steps: calls that change something, and that it must die at among others.
         ends: first lines of the engine's last commits, newest first.
         serves: versions that units are served in the end.
         keeps: what must be served from the first turn after the restart on, whatever git says.
@@ -50,7 +50,7 @@ class Scenario:
 
     prepare: Callable[[World], None]
     act: Callable[[World], None]
-    points: int
+    steps: frozenset[str]
     ends: tuple[str, ...]
     serves: frozenset[str]
     keeps: str | None = None
@@ -134,26 +134,43 @@ def _cut_off(world: World) -> None:
 HARMFUL = ('Revert "Deploy support v2"', "support: v2 is harmful (prompt_injection), back to v1")
 FROZEN = "support: v4 is harmful (prompt_injection), enrolment is frozen: its memory cannot go back"
 ONLY_V1, BOTH = frozenset({"v1"}), frozenset({"v1", "v2"})
+WRITES = frozenset(
+    {
+        "repository.fetch",
+        "repository._make",
+        "git push",
+        "git pushed",
+        "repository.remember",
+        "control.add_decision",
+    }
+)
+STOPS = frozenset({"control.add_override", "manifest.halt"})
+SETTLES = frozenset({"control.settle_override", "control.note_push"})
 SCENARIOS = {
-    "begin": Scenario(_begin, World.turn, 10, ("support: start canary of v2 at 1%",), BOTH),
+    "begin": Scenario(_begin, World.turn, WRITES, ("support: start canary of v2 at 1%",), BOTH),
     "advance": Scenario(
-        _healthy, World.turn, 11, ("support: advance v2 to 5% (step 2 of 5)",), BOTH
+        _healthy, World.turn, WRITES, ("support: advance v2 to 5% (step 2 of 5)",), BOTH
     ),
     "promote": Scenario(
-        _ordered, World.turn, 11, ("support: promote v2 to 100%, ordered",), frozenset({"v2"})
+        _ordered, World.turn, WRITES, ("support: promote v2 to 100%, ordered",), frozenset({"v2"})
     ),
     "follow a person": Scenario(
-        _reverted, World.turn, 10, ("support: v1 is live (superseded)",), ONLY_V1
+        _reverted, World.turn, WRITES, ("support: v1 is live (superseded)",), ONLY_V1
     ),
-    "roll back": Scenario(_harmed, World.turn, 21, HARMFUL, ONLY_V1, "v1"),
-    "roll back after a lost race": Scenario(_harmed, _outrun, 29, HARMFUL, ONLY_V1, "v1"),
-    "roll back once the host is back": Scenario(_harmed, _cut_off, 29, HARMFUL, ONLY_V1, "v1"),
-    "freeze": Scenario(_forward_only, World.turn, 18, (FROZEN,), frozenset({"v3"}), "v3"),
+    "roll back": Scenario(_harmed, World.turn, WRITES | STOPS | SETTLES, HARMFUL, ONLY_V1, "v1"),
+    "roll back after a lost race": Scenario(
+        _harmed, _outrun, WRITES | STOPS | SETTLES, HARMFUL, ONLY_V1, "v1"
+    ),
+    "roll back once the host is back": Scenario(
+        _harmed, _cut_off, WRITES | STOPS | SETTLES, HARMFUL, ONLY_V1, "v1"
+    ),
+    "freeze": Scenario(
+        _forward_only, World.turn, WRITES | STOPS | SETTLES, (FROZEN,), frozenset({"v3"}), "v3"
+    ),
     "stop the same version begun again": Scenario(
-        _edited, World.turn, 15, HARMFUL[1:], ONLY_V1, "v1"
+        _edited, World.turn, WRITES | SETTLES, HARMFUL[1:], ONLY_V1, "v1"
     ),
 }
-POINTS = [(name, number) for name, each in SCENARIOS.items() for number in range(each.points)]
 
 
 @pytest.fixture(scope="module")
@@ -208,22 +225,33 @@ def test_without_a_crash_it_ends_well_and_every_change_is_a_crash_point(
     name: str, rehearse: Callable[[str], Rehearsal]
 ) -> None:
     scenario, rehearsal = SCENARIOS[name], rehearse(name)
-    end = rehearsal.end
+    end, recorder = rehearsal.end, rehearsal.recorder
     subjects = [subject for _, subject in reversed(end.decisions)]
     assert tuple(subjects[: len(scenario.ends)]) == scenario.ends
     assert (end.served, end.overrides, end.problems) == (scenario.serves, (), {})
     assert end.is_head
-    assert len(rehearsal.recorder.points) == scenario.points
+    assert scenario.steps <= {recorder.calls[point] for point in recorder.points}
 
 
-@pytest.mark.parametrize(("name", "number"), POINTS)
+@pytest.mark.parametrize("name", SCENARIOS)
 def test_a_crash_anywhere_ends_as_if_there_had_been_none(
-    name: str, number: int, rehearse: Callable[[str], Rehearsal], tmp_path: Path
+    name: str, rehearse: Callable[[str], Rehearsal], tmp_path: Path
 ) -> None:
     scenario, rehearsal = SCENARIOS[name], rehearse(name)
-    world = copied(rehearsal.template, tmp_path / "world")
+    points = rehearsal.recorder.points
+    for number, point in enumerate(points, 1):
+        print(f"{name}: dies at {number} of {len(points)}, {rehearsal.recorder.calls[point]}")
+        end = _after_a_crash(scenario, rehearsal, point, tmp_path / str(number))
+        assert sorted(end.own) == sorted(end.indexed)
+        _check_once(end)
+        assert replace(end, own=(), indexed=()) == replace(rehearsal.end, own=(), indexed=())
+
+
+def _after_a_crash(scenario: Scenario, rehearsal: Rehearsal, point: int, folder: Path) -> Outcome:
+    """How a scenario ends whose engine was killed at a call and started again."""
+    world = copied(rehearsal.template, folder)
     with pytest.raises(Crash):
-        _act(world, scenario, Recorder(dies_at=rehearsal.recorder.points[number]))
+        _act(world, scenario, Recorder(dies_at=point))
     world.close()
     again = World(world.folder, world.engineer, clock=world.clock)
     again.turn()  # if the host was away, it still is
@@ -233,9 +261,7 @@ def test_a_crash_anywhere_ends_as_if_there_had_been_none(
     turn_until_quiet(again)
     end = outcome(again)
     again.close()
-    assert sorted(end.own) == sorted(end.indexed)
-    _check_once(end)
-    assert replace(end, own=(), indexed=()) == replace(rehearsal.end, own=(), indexed=())
+    return end
 
 
 def _check_once(end: Outcome) -> None:
