@@ -15,6 +15,7 @@ VIEW = ReleaseView(
     agent="support",
     environment="production",
     phase=Phase.PROGRESSING,
+    strategy="canary",
     wanted="v2",
     stable="v1",
     candidate="v2",
