@@ -16,6 +16,7 @@ VIEW = ReleaseView(
     environment="production",
     phase=Phase.PROGRESSING,
     strategy="canary",
+    arms=(),
     wanted="v2",
     stable="v1",
     candidate="v2",
